@@ -1,0 +1,36 @@
+# Two commands: `make run` shows the whole pipeline at work on this machine, `make test` proves it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PYTHONPATH := shared
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint lock clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(VENV)/.ready: requirements-dev.txt pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Broadsheet needs Python 3.11 or later; set PYTHON=")'
+	$(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	touch $@
+
+run: $(VENV)/.ready ## the pipeline over a sample site; FEED=<url> for a real feed, SEED=<file> for a seed document
+	@$(BIN)/python -m local $(if $(FEED),--feed '$(FEED)') $(if $(SEED),--seed '$(SEED)')
+
+test: lint ## lint, types and every test
+	$(BIN)/pytest
+
+lint: $(VENV)/.ready ## ruff and mypy alone
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy shared/broadsheet functions local tests
+
+lock: $(VENV)/.ready ## pin what the .in files name, with hashes
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate shared/requirements.in -o shared/requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c shared/requirements.txt requirements-dev.in -o requirements-dev.txt
+
+clean: ## forget the embedded AWS's state, builds and the virtual environment
+	rm -rf out .aws-sam $(VENV)

@@ -1,0 +1,1 @@
+"""Broadsheet: every article of your sources, once, as clean JSON."""

@@ -1,0 +1,82 @@
+"""Slack's incoming webhooks, and what speaks their language (Mattermost, Rocket.Chat): Block Kit with a text fallback.
+
+Limits: 3,000 characters a section, 4,000 advised for the text; escapes count. No image block: when Slack can't load
+the picture it refuses the whole message. https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
+"""
+
+import re
+from typing import Any
+
+from broadsheet.channels.announcement import Announcement, Receipt
+from broadsheet.channels.exchange import Channel, Http, Response, Secret, encode, object_of, refusal, send, text_of
+from broadsheet.channels.wording import context, fit, headline, lead, link
+
+_SECTION = 3000
+_FALLBACK = 4000
+_CONTEXT = 1000
+
+# Slack's words for a webhook that no message will pass again, whatever the status they come with.
+_CLOSED = {
+    "action_prohibited",
+    "channel_is_archived",
+    "channel_not_found",
+    "invalid_token",
+    "no_active_hooks",
+    "no_service",
+    "no_service_id",
+    "no_team",
+    "posting_to_general_channel_denied",
+    "team_disabled",
+    "token_revoked",
+}
+
+
+class SlackSecret(Secret, frozen=True):
+    """The webhook's URL."""
+
+    url: str
+
+
+def render(announcement: Announcement) -> dict[str, Any]:
+    """Returns {"text", "blocks", ...}: a linked title, the summary as plain text, and who said it when."""
+    address = link(announcement.url)
+    opening, closing = (f"<{escape(address)}|", ">") if address else ("", "")
+    title = opening + fit(headline(announcement), _SECTION - 2 - len(opening) - 1, _literal) + closing
+    blocks: list[dict[str, Any]] = [
+        {"type": "section", "text": {"type": "mrkdwn", "text": f"*{title}*", "verbatim": True}},
+    ]
+    if summary := fit(lead(announcement), _SECTION, escape):
+        blocks.append({"type": "section", "text": {"type": "plain_text", "text": summary, "emoji": False}})
+    if said := fit(context(announcement), _CONTEXT, escape):
+        blocks.append({"type": "context", "elements": [{"type": "plain_text", "text": said, "emoji": False}]})
+    room = _FALLBACK - len(title) - 1
+    fallback = "\n".join(part for part in (title, fit(lead(announcement), room, _literal)) if part)
+    return {"text": fallback, "blocks": blocks, "unfurl_links": False, "unfurl_media": False}
+
+
+def post(channel: Channel, announcement: Announcement, http: Http) -> Receipt:
+    secret = channel.unlock(SlackSecret)
+    _check(channel, send(http, channel, secret.url, encode(render(announcement))))
+    return Receipt(channel_id=channel.id, delivery_id=announcement.delivery_id)
+
+
+def escape(text: str) -> str:
+    """Slack's three control characters as entities: without them no mention, no channel and no link can be written."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _literal(text: str) -> str:
+    # mrkdwn has no escape for its emphasis; a delimiter followed by a (zero-width) space opens nothing.
+    text = re.sub(r"([*_~])", "\\1\u200b", escape(text).replace("`", "ˋ"))
+    return re.sub(r":(?=[\w+-]+:)|^(?=&gt;)", lambda found: found.group() + "\u200b", text)
+
+
+def _check(channel: Channel, response: Response) -> None:
+    words = text_of(response).strip()
+    if words in _CLOSED:
+        raise channel.closed(words)
+    if not 200 <= response.status < 300:
+        raise refusal(channel, response)
+    answer = object_of(response)
+    if words not in ("", "ok") and not answer.get("ok") and not answer.get("success"):
+        raise channel.refused("unexpected-answer", words, perhaps_delivered=True)  # a log-in page, say

@@ -1,0 +1,102 @@
+"""The words around an article, in its language, and text made harmless before a channel's markup sees it."""
+
+import re
+from collections.abc import Callable
+from datetime import UTC
+from urllib.parse import quote, urlsplit
+
+from broadsheet.channels.announcement import Announcement
+from broadsheet.summary import ELLIPSIS, Unit, measure, shorten
+
+LONGEST_URL = 2000  # what every channel takes; Discord's embeds stop at 2048
+
+_WORDS = {
+    "updated": {
+        "en": "Updated: ",
+        "zh": "更新：",
+        "fr": "Mise à jour : ",
+        "de": "Aktualisiert: ",
+        "es": "Actualizado: ",
+    },
+    "repeat": {
+        "en": "possible repeat",
+        "zh": "可能重复",
+        "fr": "répétition possible",
+        "de": "möglicherweise doppelt",
+        "es": "posible repetición",
+    },
+    "read": {"en": "Read the article", "zh": "阅读原文", "fr": "Lire l’article", "de": "Artikel lesen", "es": "Leer"},
+}
+# Controls, and the bidirectional overrides that let a title rearrange what stands around it.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
+_LIVE = re.compile(r"(?<=:)(?=//)|(?<=[@#])(?=\w)|(?<=\w\.)(?=[^\W\d_])|(?<![^\s(（])/(?=\w)")
+_SAFE_IN_URL = "%/:?#@!$&+,;=-._~"  # and neither brackets, quotes, backslash, `*` nor `|`, on which markups break
+
+
+def word(name: str, language: str | None) -> str:
+    words = _WORDS[name]
+    return words.get((language or "en").lower().partition("-")[0], words["en"])
+
+
+def plain(text: str) -> str:
+    """Returns `text` on one line without control characters, bidi overrides or lone surrogates."""
+    return " ".join(_UNSEEN.sub(" ", text).encode("utf-8", "replace").decode("utf-8").split())
+
+
+def link(url: str) -> str | None:
+    """Returns `url` in ASCII without any character a markup could break on; None if it's no web address or too long."""
+    try:
+        parts = urlsplit(url.strip())
+        host = parts.hostname
+    except ValueError:
+        return None
+    if parts.scheme not in ("http", "https") or not host:
+        return None
+    safe = quote(url.strip(), safe=_SAFE_IN_URL, encoding="utf-8", errors="replace")
+    return safe if len(safe) <= LONGEST_URL else None
+
+
+def headline(announcement: Announcement) -> str:
+    title = plain(announcement.title) or urlsplit(link(announcement.url) or "").hostname or announcement.article_id
+    return word("updated", announcement.language) + title if announcement.kind == "updated" else title
+
+
+def lead(announcement: Announcement) -> str:
+    """The summary, after what changed if this is an update."""
+    return " ".join(part for part in (plain(announcement.changes), plain(announcement.summary)) if part)
+
+
+def context(announcement: Announcement) -> str:
+    """Who says it, who wrote it, and when, on one line."""
+    parts = [announcement.source_name, ", ".join(announcement.authors[:3]), announcement.section or ""]
+    shown = [shorten(plain(part), 100) for part in parts]
+    if announcement.published_at:
+        shown.append(f"{announcement.published_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC")
+    if announcement.possible_repeat:
+        shown.append(f"{word('repeat', announcement.language)} {announcement.delivery_id}")
+    return " · ".join(part for part in shown if part)
+
+
+def fit(text: str, limit: int, escape: Callable[[str], str] = str, unit: Unit = "characters") -> str:
+    """Escapes `text`, shortened first so that the escaped form is within `limit`: no escape is ever cut in two."""
+    room = limit
+    while room > 0:
+        escaped = escape(shorten(text, room, unit))
+        over = measure(escaped, unit) - limit
+        if over <= 0:
+            return escaped
+        room = min(room, measure(text, unit)) - max(1, over // 6)  # an escape lengthens a character up to six times
+    return ELLIPSIS if limit >= measure(ELLIPSIS, unit) and text else ""
+
+
+def defang(text: str) -> str:
+    """Keeps clients from making links, mentions, tags or commands of plain text: an unseen word joiner parts them."""
+    return _LIVE.sub(lambda found: found.group() + "\u2060", text)
+
+
+def fullwidth(text: str) -> str:
+    """Replaces the characters of Markdown and of tags by their full-width forms, where a markup knows no escapes."""
+    return text.translate(_FULLWIDTH)
+
+
+_FULLWIDTH = {ord(c): chr(ord(c) + 0xFEE0) for c in "*_`~#>[]<|\\"} | {ord("!"): "！"}

@@ -1,0 +1,243 @@
+"""What a reader is told of an article: the publisher's standfirst, or else its own best sentences, cut to fit.
+
+Pure: text in, text out, in the article's language. The sentences are chosen by LexRank (Erkan & Radev 2004) over
+words, or over character bigrams where a script writes no spaces, with a prior for the article's beginning, since
+news puts the point first; the next sentence is the best that doesn't repeat a chosen one (maximal marginal
+relevance, Carbonell & Goldstein 1998), and all of them come in reading order.
+"""
+
+import math
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Sequence
+from typing import Literal
+
+from broadsheet.article import Article
+
+Unit = Literal["characters", "bytes", "utf16"]
+
+ELLIPSIS = "…"
+
+_SENTENCES = 60  # news says it early, and the similarity matrix grows with the square
+_DAMPING = 0.85  # PageRank's
+_POSITION = 0.35  # weight of the k-th sentence falls as k^-0.35
+_REDUNDANT = 0.5  # cosine from which a sentence repeats another
+_SHORTEST = 25  # in Latin letters: "He agreed." says nothing alone; an ideograph counts for two and a half
+_STANDFIRST_SHARE = 0.3  # of its terms that title and body must hold, or it's the site's slogan
+
+_CLOSING = "\"'”’»›）)】］]」』》〉"
+_OPENING = "\"'“‘«‹（(【［[「『《〈¿¡—–-"
+_IDEOGRAPHIC = "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_UNSPACED = _IDEOGRAPHIC + "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
+_SENTENCE_END = re.compile(
+    rf"[。！？｡؟।]+[{re.escape(_CLOSING)}]*|[.!?…]+[{re.escape(_CLOSING)}]*(?=\s|$)|[!?]+(?=[{_IDEOGRAPHIC}])"
+)
+_TERM = re.compile(rf"[{_UNSPACED}\uac00-\ud7af]+|[^\W_]+")
+_DENSE = re.compile(rf"[{_UNSPACED}\uac00-\ud7af]")
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:mr|mrs|ms|dr|prof|st|sr|jr|rev|gen|lt|col|sgt|capt|sen|rep|gov|pres|hon|no|nos|vs|inc|ltd|co|corp|etc|eg|ie"
+    r"|jan|feb|mar|apr|jun|jul|aug|sep|sept|oct|nov|dec|mm|mme|mlle|av|art|bzw|ca|evtl|nr|str|mio|mrd|usw|vgl|tel|sra|srta|ud|pág)"
+    r"|(?:\b[^\W\d_]\.)*\b[^\W\d_])\.$",
+    re.IGNORECASE,
+)
+_TRUNCATED = re.compile(r"(?:…|\.\.\.|\[[….]+\]|\(more\)|>>|»)\s*$", re.IGNORECASE)
+
+
+def summarize(article: Article, *, limit: int = 300) -> str:
+    """Returns at most `limit` characters of plain text: the standfirst if it says something, else the best sentences.
+
+    Falls back to the standfirst however poor, then to the title; empty only when the article is.
+    """
+    standfirst = _one_line(article.standfirst or "")
+    if _is_good(standfirst, article):
+        return shorten(standfirst, limit)
+    chosen = best_sentences(_paragraphs(article), title=article.title, limit=limit)
+    return chosen or shorten(standfirst or _one_line(article.title), limit)
+
+
+def best_sentences(paragraphs: Sequence[str], *, title: str = "", limit: int = 300) -> str:
+    """The best sentences of `paragraphs` within `limit` characters, in reading order; empty if none."""
+    sentences = [found for paragraph in paragraphs for found in split_sentences(_one_line(paragraph))]
+    candidates = [s for s in sentences if _weight(s) >= _SHORTEST and not _same(s, title)][:_SENTENCES]
+    if not candidates:
+        return shorten(" ".join(sentences), limit)
+    vectors = _vectors(candidates)
+    similar = [[_cosine(a, b) for b in vectors] for a in vectors]
+    ranks = [rank * (k + 1) ** -_POSITION for k, rank in enumerate(_lexrank(similar))]
+    chosen: list[int] = []
+    room = limit
+    for k in sorted(range(len(candidates)), key=lambda k: -ranks[k]):
+        cost = len(candidates[k]) + (1 if chosen else 0)
+        if cost <= room and all(similar[k][other] < _REDUNDANT for other in chosen):
+            chosen.append(k)
+            room -= cost
+    if not chosen:
+        return shorten(candidates[max(range(len(candidates)), key=ranks.__getitem__)], limit)
+    return _join([candidates[k] for k in sorted(chosen)])
+
+
+def shorten(text: str, limit: int, unit: Unit = "characters") -> str:
+    """Returns `text` within `limit` of `unit` (code points, UTF-8 bytes, or UTF-16 code units).
+
+    Cuts after a sentence when that keeps at least half of what fits, else after a word, with an ellipsis; never inside
+    what a reader sees as one character.
+    """
+    if measure(text, unit) <= limit:
+        return text
+    fits = _prefix(text, limit, unit)
+    ends = [m.end() for m in _ends(text) if m.end() <= len(fits)]
+    if ends and ends[-1] * 2 >= len(fits):
+        return fits[: ends[-1]]
+    fits = _prefix(text, limit - measure(ELLIPSIS, unit), unit)
+    at = next((k for k in range(len(fits), 0, -1) if _between_words(text, k)), 0)
+    if at * 2 < len(fits):  # one endless word: better cut it than lose half of the room
+        at = len(fits)
+    while at and not _between_graphemes(text, at):
+        at -= 1
+    kept = fits[:at].rstrip().rstrip("，、,;；:：—–-(（[“‘「『《").rstrip()
+    return kept + ELLIPSIS if kept else ""
+
+
+def measure(text: str, unit: Unit) -> int:
+    """The length of `text` in `unit`."""
+    if unit == "characters":
+        return len(text)
+    if unit == "bytes":
+        return len(text.encode("utf-8", "surrogatepass"))
+    return len(text) + sum(character > "\uffff" for character in text)
+
+
+def split_sentences(text: str) -> list[str]:
+    """Splits one paragraph into sentences, closing quotes kept with theirs; an abbreviation or initial ends none."""
+    sentences: list[str] = []
+    start = 0
+    for end in _ends(text):
+        sentences.append(text[start : end.end()].strip())
+        start = end.end()
+    sentences.append(text[start:].strip())
+    return [sentence for sentence in sentences if sentence]
+
+
+def terms(text: str) -> list[str]:
+    """The units two texts are compared by: lower-case words, and bigrams of characters where no spaces part words."""
+    found: list[str] = []
+    for run in _TERM.findall(unicodedata.normalize("NFKC", text).lower()):
+        if _DENSE.match(run):
+            found.extend(run[k : k + 2] for k in range(max(1, len(run) - 1)))
+        else:
+            found.append(run)
+    return found
+
+
+def _ends(text: str) -> list[re.Match[str]]:
+    return [end for end in _SENTENCE_END.finditer(text) if _ends_sentence(text, end)]
+
+
+def _ends_sentence(text: str, end: re.Match[str]) -> bool:
+    if end.end() < len(text) and not _between_graphemes(text, end.end()):
+        return False
+    following = text[end.end() :].lstrip()
+    if not following or end.group()[0] not in ".…!?":
+        return True
+    if following[0].islower():
+        return False
+    return end.group() != "." or not _ABBREVIATION.search(text, max(0, end.start() - 20), end.end())
+
+
+def _paragraphs(article: Article) -> list[str]:
+    told = [block.text for block in article.blocks if block.kind in ("paragraph", "quote") and block.text]
+    return told or article.text.split("\n\n")
+
+
+def _is_good(standfirst: str, article: Article) -> bool:
+    if _weight(standfirst) < 2 * _SHORTEST or _TRUNCATED.search(standfirst) or _same(standfirst, article.title):
+        return False
+    told = set(terms(f"{article.title} {article.text}"))
+    claimed = [term for term in terms(standfirst) if len(term) > 3 or _DENSE.match(term)]
+    return not article.text or sum(term in told for term in claimed) >= _STANDFIRST_SHARE * len(claimed)
+
+
+def _vectors(sentences: Sequence[str]) -> list[dict[str, float]]:
+    counts = [Counter(terms(sentence)) for sentence in sentences]
+    frequency = Counter(term for count in counts for term in count)
+    vectors = []
+    for count in counts:
+        vector = {term: n * math.log(1 + len(sentences) / frequency[term]) for term, n in count.items()}
+        length = math.sqrt(sum(weight * weight for weight in vector.values())) or 1.0
+        vectors.append({term: weight / length for term, weight in vector.items()})
+    return vectors
+
+
+def _cosine(a: dict[str, float], b: dict[str, float]) -> float:
+    if len(b) < len(a):
+        a, b = b, a
+    return sum(weight * b[term] for term, weight in a.items() if term in b)
+
+
+def _lexrank(similar: Sequence[Sequence[float]]) -> list[float]:
+    n = len(similar)
+    totals = [sum(row) or 1.0 for row in similar]
+    ranks = [1.0 / n] * n
+    for _ in range(30):  # 0.85^30 < 0.01: enough to order by
+        shares = [rank / total for rank, total in zip(ranks, totals, strict=True)]
+        ranks = [
+            (1 - _DAMPING) / n + _DAMPING * sum(share * row for share, row in zip(shares, similar[k], strict=True))
+            for k in range(n)
+        ]
+    return ranks
+
+
+def _join(sentences: Sequence[str]) -> str:
+    joined = ""
+    for sentence in sentences:
+        dense = joined and _DENSE.match(sentence[0]) and unicodedata.east_asian_width(joined[-1]) in "WF"
+        joined += sentence if dense or not joined else f" {sentence}"
+    return joined
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _weight(text: str) -> float:
+    return len(text) + 1.5 * len(_DENSE.findall(text))
+
+
+def _same(a: str, b: str) -> bool:
+    return terms(a) == terms(b)
+
+
+def _prefix(text: str, limit: int, unit: Unit) -> str:
+    used = 0
+    for k, character in enumerate(text):
+        used += measure(character, unit)
+        if used > limit:
+            return text[:k]
+    return text
+
+
+def _between_words(text: str, at: int) -> bool:
+    before, after = text[at - 1], text[at]
+    if before.isspace() or after.isspace() or _DENSE.match(before) or _DENSE.match(after):
+        return _between_graphemes(text, at)
+    return unicodedata.east_asian_width(before) in "WF" and _between_graphemes(text, at)
+
+
+def _between_graphemes(text: str, at: int) -> bool:
+    """Whether a cut before `text[at]` parts no extended grapheme cluster (the rules of UAX #29 that prose meets)."""
+    before, after = text[at - 1], text[at]
+    if before == "\r" and after == "\n":
+        return False
+    if unicodedata.category(after)[0] == "M" or after in "\u200c\u200d" or "\U0001f3fb" <= after <= "\U0001f3ff":
+        return False
+    if "\U000e0020" <= after <= "\U000e007f" or (before == "\u200d" and unicodedata.category(after) == "So"):
+        return False
+    if _is_flag_letter(before) and _is_flag_letter(after):
+        run = next((k for k in range(1, at + 1) if not _is_flag_letter(text[at - k])), at + 1) - 1
+        return run % 2 == 0
+    return not ("\u1100" <= before <= "\u11ff" and "\u1100" <= after <= "\u11ff")  # Hangul in pieces
+
+
+def _is_flag_letter(character: str) -> bool:
+    return "\U0001f1e6" <= character <= "\U0001f1ff"

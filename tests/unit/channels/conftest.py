@@ -1,0 +1,34 @@
+"""An announcement to post, and the wire to post it over."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from broadsheet.channels import Announcement, delivery_id
+from tests.unit.channels.loopback import Wire
+
+
+@pytest.fixture
+def announcement() -> Announcement:
+    return Announcement(
+        article_id="a" * 26,
+        delivery_id=delivery_id("a" * 26, "room"),
+        title="Ferry resumes after the storm & the strike",
+        url="https://news.example/2026/ferry?a=1&b=2",
+        summary="The harbour opened at dawn. Two boats sail today.",
+        source_name="Harbour Gazette",
+        published_at=datetime(2026, 3, 4, 5, 6, tzinfo=UTC),
+        language="en",
+        image="https://news.example/ferry.jpg",
+        authors=("Ida Berg",),
+        section="Region",
+        tags=("ferry", "storm"),
+    )
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    wire = Wire()
+    yield wire
+    wire.close()

@@ -1,0 +1,98 @@
+"""Summaries: which text is taken, in what order, and where it is cut."""
+
+import pytest
+
+from broadsheet.article import Article, Block
+from broadsheet.summary import split_sentences, summarize
+
+PARAGRAPHS = (
+    "The council of Lindholm voted on Monday to close the old bridge over the river Aa to lorries.",
+    "Inspectors had found cracks in two of the bridge's piers during a survey in spring.",
+    "“We can't wait for an accident,” said the mayor, Ida Berg.",
+    "Lorries will take the motorway bridge, a detour of nine kilometres, from the first of May.",
+    "Hauliers called the closure of the old bridge to lorries a heavy blow and asked the council for help.",
+)
+
+
+def article(**fields: object) -> Article:
+    blocks = tuple(Block(kind="paragraph", text=text) for text in PARAGRAPHS)
+    given = {"url": "https://news.example/bridge", "title": "Old bridge closed to lorries", "blocks": blocks}
+    return Article(**{**given, "text": "\n\n".join(PARAGRAPHS), **fields})  # type: ignore[arg-type]  # built by name
+
+
+def test_a_good_standfirst_is_the_summary() -> None:
+    told = "Cracks in the piers force the council of Lindholm to send lorries over the motorway bridge."
+    assert summarize(article(standfirst=told)) == told
+
+
+@pytest.mark.parametrize(
+    "poor",
+    [
+        "Old bridge closed to lorries",
+        "The council of Lindholm voted on Monday to close the old bridge over …",
+        "The council of Lindholm voted on Monday to close the old bridge over [...]",
+        "Breaking stories, sports results, weather forecasts and celebrity gossip, updated around the clock.",
+        "Read on",
+        "",
+        None,
+    ],
+)
+def test_a_poor_standfirst_gives_way_to_sentences_of_the_body(poor: str | None) -> None:
+    summary = summarize(article(standfirst=poor))
+    assert summary.startswith(PARAGRAPHS[0])
+    assert len(summary) <= 300
+
+
+def test_sentences_are_whole_in_reading_order_and_not_repeated() -> None:
+    doubled = tuple(Block(kind="paragraph", text=text) for text in (*PARAGRAPHS, PARAGRAPHS[0]))
+    summary = summarize(article(blocks=doubled), limit=300)
+    found = split_sentences(summary)
+    body = [sentence for text in PARAGRAPHS for sentence in split_sentences(text)]
+    assert found == sorted(set(found), key=body.index)
+    assert len(found) >= 2
+
+
+def test_chinese_sentences_are_joined_without_spaces() -> None:
+    paragraphs = (
+        "林德霍尔姆市议会星期一投票决定，禁止卡车通过阿河上的旧桥。春季检查时，专家在两个桥墩上发现了裂缝。",
+        "“我们不能等到出事，”市长贝里说。卡车从五月一日起须绕行九公里，改走高速公路大桥。",
+    )
+    blocks = tuple(Block(kind="paragraph", text=text) for text in paragraphs)
+    summary = summarize(article(title="旧桥禁行卡车", blocks=blocks, text="\n\n".join(paragraphs)), limit=60)
+    assert summary.startswith("林德霍尔姆市议会")
+    assert summary.endswith("。")
+    assert " " not in summary
+    assert len(summary) <= 60
+
+
+@pytest.mark.parametrize("limit", [10, 40, 55])
+def test_no_sentence_fits_then_the_best_is_cut(limit: int) -> None:
+    summary = summarize(article(), limit=limit)
+    assert 0 < len(summary) <= limit
+    assert summary.endswith("…")
+
+
+def test_without_body_the_standfirst_then_the_title() -> None:
+    bare = {"blocks": (), "text": ""}
+    assert summarize(article(**bare, standfirst="Read on")) == "Read on"
+    assert summarize(article(**bare)) == "Old bridge closed to lorries"
+    assert summarize(article(**bare, title="")) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        (
+            "Mr. Berg met J. R. Lund at 3.5 m. depth. It rained!",
+            ["Mr. Berg met J. R. Lund at 3.5 m. depth.", "It rained!"],
+        ),
+        ("“It fell.” He ran… She stayed.", ["“It fell.”", "He ran…", "She stayed."]),
+        ("他说：“下雨了。”她问：「真的？」是的！", ["他说：“下雨了。”", "她问：「真的？」", "是的！"]),
+        ("Preis: 3,5 Mio. Euro, vgl. Seite 2. Ende.", ["Preis: 3,5 Mio. Euro, vgl. Seite 2.", "Ende."]),
+        ("Why?! Because.", ["Why?!", "Because."]),
+        ("no end", ["no end"]),
+        ("", []),
+    ],
+)
+def test_sentences_end_where_a_reader_ends_them(text: str, sentences: list[str]) -> None:
+    assert split_sentences(text) == sentences

@@ -7,7 +7,7 @@
     <div>19/06/2023 - 15:17</div><img src="…"><p><strong>lead</strong></p><div><p>…
 
 The comment holds the moment the feed gave, in milliseconds since 1970 (UTC). The body is the publisher's HTML without
-its classes, so what is no part of the article is recognised by what it says or where it points.
+its classes and with its share buttons; broadsheet.extract.from_fragment knows these.
 """
 
 import re
@@ -17,12 +17,10 @@ from typing import Literal
 from zoneinfo import ZoneInfo
 
 import msgspec
-from lxml import etree
 
 from broadsheet.article import Article, Witness
 from broadsheet.errors import BroadsheetError
 from broadsheet.extract import from_fragment
-from broadsheet.extract.tree import Element, parse, text_of
 
 Reason = Literal["not-utf-8", "no-comment", "bad-epoch", "no-link", "no-title", "no-rule", "empty-body", "unwritable"]
 
@@ -38,13 +36,7 @@ _ADDRESS = re.compile(r"\]\((?=https?://)")
 
 # RFI's clock: the publisher prints Paris time whatever the reader's language.
 ZONE = "Europe/Paris"
-_DATE_LINE = re.compile(r"(?:发表时间\s*[:：]\s*)?(\d{2})/(\d{2})/(\d{4}) - (\d{2}):(\d{2})")
-# Where share buttons lead. A mention of these sites in an article has other paths.
-_SHARING = re.compile(
-    r"whatsapp:|mailto:\?|https?://(?:[\w-]+\.)*(?:facebook\.com/(?:dialog/|share)|(?:twitter|x)\.com/(?:intent|share)"
-    r"|whatsapp\.com/send|linkedin\.com/share|weibo\.com/share|t\.me/share)"
-)
-_SHARE_LABEL = re.compile(r"(?:分享|share|partager|teilen|compartir)?\s*[:：]?", re.IGNORECASE)
+_DATE_LINE = re.compile(r">\s*((?:发表时间\s*[:：]\s*)?(\d{2})/(\d{2})/((?:19|20)\d{2}) - (\d{2}):(\d{2}))\s*<")
 
 
 class MirrorError(BroadsheetError):
@@ -100,7 +92,7 @@ def read(data: bytes, *, name: str = "") -> Document:
 
 
 def write(document: Document) -> bytes:
-    """The document's bytes. Raises MirrorError "unwritable" where reading them back would not give the same document."""
+    """The document's bytes; raises MirrorError "unwritable" where reading them back would not give the same document."""
     before, between, below = document.layout
     milliseconds = (document.timestamp - _EPOCH) // _MILLISECOND
     text = f"{before}{milliseconds}{between}{document.title}]({document.url}{below}{document.html}"
@@ -119,11 +111,9 @@ def to_article(document: Document, zone: str = ZONE) -> Article:
 
     Raises ExtractionError for a body that holds no text.
     """
-    body = parse(document.html, document.url)
-    _drop_promotion(body)
-    published_at = _take_date_line(body, ZoneInfo(zone))
+    published_at, body = _date_line(document.html, ZoneInfo(zone))
     when = Witness("seed", f"date line, {zone}") if published_at else Witness("seed", "comment")
-    article = from_fragment(etree.tostring(body, encoding="unicode", method="html"), document.url)
+    article = from_fragment(body, document.url)
     found = {name: Witness("seed", "body") for name in article.provenance}
     return msgspec.structs.replace(
         article,
@@ -151,44 +141,16 @@ def from_article(article: Article, timestamp: datetime, zone: str = ZONE) -> Doc
     )
 
 
-def _take_date_line(body: Element, zone: ZoneInfo) -> datetime | None:
-    """The first date that stands alone in an element, which is removed: it is no paragraph."""
-    for element in body.iter("div", "p", "span", "time"):
-        line = _DATE_LINE.fullmatch((element.text or "").strip()) if len(element) == 0 else None
-        if line is None:
-            continue
-        day, month, year, hour, minute = map(int, line.groups())
+def _date_line(html: str, zone: ZoneInfo) -> tuple[datetime | None, str]:
+    """The first moment that stands alone in an element, and the body without it: it is no paragraph."""
+    for line in _DATE_LINE.finditer(html):
+        day, month, year, hour, minute = map(int, line.groups()[1:])
         try:
             moment = datetime(year, month, day, hour, minute, tzinfo=zone)
         except ValueError:
             continue
-        _drop(element)
-        return moment.astimezone(UTC)
-    return None
-
-
-def _drop_promotion(body: Element) -> None:
-    """Removes share blocks, the publisher's advertisements for itself and custom elements."""
-    for link in [link for link in body.iter("a") if _SHARING.match(link.get("href", ""))]:
-        block, parent = link, link.getparent()
-        while parent is not None and parent.tag != "body" and _SHARE_LABEL.fullmatch(text_of(parent)):
-            block, parent = parent, parent.getparent()
-        if block.getparent() is not None:
-            _drop(block)
-    for element in [e for e in body.iter(etree.Element) if any(n.startswith("data-selfpromo") for n in e.attrib)]:
-        _drop(element)
-
-
-def _drop(element: Element) -> None:
-    """Removes an element but not the text after it, which lxml keeps as its tail."""
-    parent, previous = element.getparent(), element.getprevious()
-    if parent is None:
-        return
-    if previous is not None:
-        previous.tail = (previous.tail or "") + (element.tail or "")
-    else:
-        parent.text = (parent.text or "") + (element.tail or "")
-    parent.remove(element)
+        return moment.astimezone(UTC), html[: line.start(1)] + html[line.end(1) :]
+    return None, html
 
 
 def _instant(milliseconds: str, name: str) -> datetime:

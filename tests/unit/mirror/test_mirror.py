@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broadsheet.article import Article, Image
-from broadsheet.mirror import Document, MirrorError, from_article, read, to_article, write
+from broadsheet.mirror import MirrorError, from_article, read, to_article, write
 
 CORPUS = Path(__file__).parents[4] / "shared" / "corpus" / "seed"
 
@@ -155,7 +155,7 @@ def test_the_article_in_a_document() -> None:
     assert not article.links
     assert article.language == "zh"
     assert {witness.kind for witness in article.provenance.values()} == {"seed"}
-    assert {"title", "published_at", "images", "standfirst", "text"} <= set(article.provenance)
+    assert {"title", "published_at", "images", "standfirst", "body"} <= set(article.provenance)
 
 
 @pytest.mark.parametrize(
@@ -165,6 +165,7 @@ def test_the_article_in_a_document() -> None:
         ("<p><span>发表时间： 19/07/2026 - 15:17</span></p>", "Europe/Paris", "2026-07-19T13:17+00:00"),
         ("<div>19/07/2026 - 15:17</div>", "Asia/Shanghai", "2026-07-19T07:17+00:00"),
         ("<div>31/02/2026 - 15:17</div>", "Europe/Paris", "2026-11-03T07:05:01.250+00:00"),
+        ("<div>01/01/0001 - 00:00</div>", "Europe/Paris", "2026-11-03T07:05:01.250+00:00"),
         ("", "Europe/Paris", "2026-11-03T07:05:01.250+00:00"),
     ],
 )
@@ -174,7 +175,9 @@ def test_the_date_line_is_local_time_or_else_the_comment_counts(line: str, zone:
 
 
 def test_a_mention_of_a_share_site_is_no_share_block() -> None:
-    sentence = '<p>镇上的主页是 <a href="https://www.facebook.com/qinghe">脸书上的青禾</a>，更新很勤，读者不少。</p></div>'
+    sentence = (
+        '<p>镇上的主页是 <a href="https://www.facebook.com/qinghe">脸书上的青禾</a>，更新很勤，读者不少。</p></div>'
+    )
     article = to_article(read(file(BODY.replace("</div>", sentence, 1))))
     assert "脸书上的青禾" in article.text
 

@@ -1,0 +1,230 @@
+"""From kept lines to what consumers read: blocks, plain text, sanitised HTML, images and links."""
+
+import re
+from html import escape
+from itertools import groupby
+from urllib.parse import urljoin
+
+import msgspec
+from lxml import etree
+
+from broadsheet.article import Block, Image
+from broadsheet.extract.lines import Box, Line
+from broadsheet.extract.tree import Element, text_of
+
+_ALLOWED_TAGS = {
+    "p", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "pre", "code", "table", "tbody", "tr", "td", "th",
+    "a", "strong", "b", "em", "i", "u", "s", "sub", "sup", "mark", "q", "cite", "br", "figure", "figcaption", "img",
+}  # fmt: skip
+_LAZY_SOURCES = ("data-src", "data-original", "data-lazy-src", "data-url", "src", "data-srcset", "srcset")
+_NOT_PICTURES = re.compile(
+    r"avatar|gravatar|logo|icon|spacer|pixel|blank\.|emoji|1x1|placeholder|badge|\.svg(?:\?|$)", re.IGNORECASE
+)
+_SMALLEST_PICTURE = 100
+_CREDIT = re.compile(r"credit|copyright|photographer|source|quelle|fotograf", re.IGNORECASE)
+_CREDIT_TEXT = re.compile(
+    r"\s*(?:\(?(?:photo(?:graph)?|image|credit|picture|foto|bild|quelle|图片来源|圖片來源|图源|摄影|攝影)s?\s*(?:credit|by)?\s*[:：/]\s*(.{2,80}?)\)?|©\s*(.{2,80}))\s*$",
+    re.IGNORECASE,
+)
+# A table whose cells are longer holds the page's layout, not data.
+_LONGEST_CELL = 300
+
+
+class Body(msgspec.Struct, frozen=True):
+    """An article's body in all its forms."""
+
+    blocks: tuple[Block, ...]
+    text: str
+    html: str
+    images: tuple[Image, ...]
+    links: tuple[str, ...]
+
+
+def build(lines: list[Line], url: str) -> Body:
+    """The body from its lines in order; `url` is what relative addresses are relative to."""
+    blocks: list[Block] = []
+    markup: list[str] = []
+    images: list[Image] = []
+    links: dict[str, None] = {}
+    for line in lines:
+        if line.element is None and line.whole:
+            _absolute(line.box.element, url, links)
+    for _, run in groupby(lines, key=_grouping):
+        group = list(run)
+        first = group[0]
+        if first.kind == "list":
+            blocks.append(Block(kind="list", ordered=_ordered(first.box), items=tuple(line.text for line in group)))
+            tag = "ol" if blocks[-1].ordered else "ul"
+            markup.append(f"<{tag}>" + "".join(f"<li>{_inner(line)}</li>" for line in group) + f"</{tag}>")
+        elif first.kind == "cell" and (rows := _rows(group)):
+            blocks.append(Block(kind="table", rows=rows))
+            cells = ("".join(f"<td>{escape(cell, quote=False)}</td>" for cell in row) for row in rows)
+            markup.append("<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>")
+        else:
+            for line in group:
+                _single(line, url, blocks, markup, images)
+    html = "\n".join(markup)
+    return Body(tuple(blocks), plain(blocks), sanitise(html), tuple(images), tuple(links))
+
+
+def plain(blocks: list[Block]) -> str:
+    """Blocks as text: parted by a blank line, a list's items and a table's rows by a line break, its cells by ` | `."""
+    texts = []
+    for block in blocks:
+        if block.kind == "list":
+            texts.append("\n".join(block.items))
+        elif block.kind == "table":
+            texts.append("\n".join(" | ".join(row) for row in block.rows))
+        elif block.kind not in ("image", "embed"):
+            texts.append(block.text)
+    return "\n\n".join(texts)
+
+
+def sanitise(html: str) -> str:
+    """HTML reduced to text, links, lists, tables and pictures: nothing in it runs, loads a style or opens a frame."""
+    # Imported here so that importing extraction for its records alone stays cheap.
+    import nh3  # noqa: PLC0415
+
+    return nh3.clean(
+        html,
+        tags=_ALLOWED_TAGS,
+        attributes={"a": {"href"}, "img": {"src", "alt", "width", "height"}},
+        url_schemes={"http", "https", "mailto"},
+        link_rel=None,
+    )
+
+
+def _grouping(line: Line) -> tuple[str, int]:
+    if line.kind == "list":
+        return "list", id(_ancestor(line.box, ("ul", "ol", "dl")))
+    if line.kind == "cell":
+        return "cell", id(_ancestor(line.box, ("table",)))
+    return "single", 0
+
+
+def _ancestor(box: Box | None, tags: tuple[str, ...]) -> Box | None:
+    while box is not None and box.tag not in tags:
+        box = box.parent
+    return box
+
+
+def _ordered(box: Box) -> bool:
+    found = _ancestor(box, ("ul", "ol", "dl"))
+    return found is not None and found.tag == "ol"
+
+
+def _rows(lines: list[Line]) -> tuple[tuple[str, ...], ...]:
+    """The table's rows, or nothing if it only lays out text."""
+    if max(len(line.text) for line in lines) > _LONGEST_CELL:
+        return ()
+    rows: list[tuple[str, ...]] = []
+    for _, row in groupby(lines, key=lambda line: id(_ancestor(line.box, ("tr",)))):
+        rows.append(
+            tuple(
+                " ".join(line.text for line in cell)
+                for _, cell in groupby(row, key=lambda line: id(_ancestor(line.box, ("td", "th"))))
+            )
+        )
+    return tuple(rows) if max(map(len, rows)) > 1 else ()
+
+
+def _single(line: Line, url: str, blocks: list[Block], markup: list[str], images: list[Image]) -> None:
+    if line.kind == "image" and line.element is not None:
+        image = image_of(line.element, line.box, url)
+        if image is not None and image.url not in {known.url for known in images}:
+            images.append(image)
+            blocks.append(Block(kind="image", url=image.url, text=image.caption or ""))
+            caption = f"<figcaption>{escape(image.caption, quote=False)}</figcaption>" if image.caption else ""
+            markup.append(f'<figure><img src="{escape(image.url)}" alt="{escape(image.alt or "")}">{caption}</figure>')
+    elif line.kind == "embed" and line.element is not None:
+        source = urljoin(url, line.element.get("src") or line.element.get("data-src") or "")
+        if source.startswith("http"):
+            blocks.append(Block(kind="embed", url=source))
+            markup.append(f'<p><a href="{escape(source)}">{escape(source)}</a></p>')
+    elif line.kind == "heading":
+        level = max(2, min(6, int(line.box.tag[1]) if line.box.tag[0] == "h" and line.box.tag[1:].isdigit() else 2))
+        blocks.append(Block(kind="heading", text=line.text, level=level))
+        markup.append(f"<h{level}>{_inner(line)}</h{level}>")
+    elif line.kind == "quote":
+        blocks.append(Block(kind="quote", text=line.text))
+        markup.append(f"<blockquote><p>{_inner(line)}</p></blockquote>")
+    elif line.kind == "code":
+        blocks.append(Block(kind="code", text=line.text))
+        markup.append(f"<pre>{_inner(line)}</pre>")
+    else:
+        blocks.append(Block(kind="paragraph", text=line.text))
+        markup.append(f"<p>{_inner(line)}</p>")
+
+
+def _inner(line: Line) -> str:
+    """A line's markup: its box's, if it fills it, else its text."""
+    if not line.whole:
+        return escape(line.text, quote=False)
+    element = line.box.element
+    children = "".join(etree.tostring(child, encoding="unicode", method="html") for child in element)
+    return escape(element.text or "", quote=False) + children
+
+
+def _absolute(element: Element, url: str, links: dict[str, None]) -> None:
+    for anchor in element.iter("a"):
+        if href := (anchor.get("href") or "").strip():
+            try:
+                target = urljoin(url, href)
+            except ValueError:
+                continue
+            anchor.set("href", target)
+            if target.startswith(("http://", "https://")):
+                links[target] = None
+
+
+def image_of(element: Element, box: Box, url: str) -> Image | None:
+    """The picture an `img` shows, with its figure's caption and credit; None for icons, pixels and placeholders."""
+    width, height = _pixels(element.get("width")), _pixels(element.get("height"))
+    if (width and width < _SMALLEST_PICTURE) or (height and height < _SMALLEST_PICTURE):
+        return None
+    source = next(
+        (s for name in _LAZY_SOURCES if (s := (element.get(name) or "").strip()) and not s.startswith("data:")), ""
+    )
+    source = source.split()[0].rstrip(",") if source else ""
+    try:
+        address = urljoin(url, source)
+    except ValueError:
+        return None
+    if not source or not address.startswith("http") or _NOT_PICTURES.search(address):
+        return None
+    caption, credit = _caption(box)
+    return Image(
+        url=address,
+        caption=caption,
+        credit=credit,
+        alt=" ".join((element.get("alt") or "").split()) or None,
+        width=width,
+        height=height,
+    )
+
+
+def _caption(box: Box) -> tuple[str | None, str | None]:
+    figure = _ancestor(box, ("figure",))
+    if figure is None:
+        return None, None
+    captions = [text_of(found) for found in figure.element.iter("figcaption")]
+    credit = next(
+        (
+            text_of(found)
+            for found in figure.element.iter("span", "small", "cite", "p", "div")
+            if _CREDIT.search(found.get("class") or "")
+        ),
+        None,
+    )
+    text = captions[0] if captions else ""
+    if credit:
+        text = text.replace(credit, "").strip()
+    elif match := _CREDIT_TEXT.search(text):
+        credit = match[1] or match[2]
+        text = text[: match.start()].strip()
+    return text[:1000] or None, credit[:200] if credit else None
+
+
+def _pixels(value: str | None) -> int | None:
+    digits = (value or "").strip().removesuffix("px")
+    return int(digits) if digits.isdecimal() and len(digits) < 6 else None

@@ -1,0 +1,157 @@
+"""The page as a reader sees it: lines of text in order, each in its box, boxes with their sums."""
+
+import re
+from typing import Literal
+
+from broadsheet.extract.tree import Element
+
+Kind = Literal["paragraph", "heading", "list", "quote", "cell", "caption", "code", "image", "embed"]
+
+_BOXES: dict[str, Kind | None] = {
+    **dict.fromkeys(
+        ["html", "body", "div", "p", "section", "article", "main", "header", "footer", "nav", "aside", "form", "fieldset",
+         "figure", "address", "center", "details", "summary", "ul", "ol", "dl", "table", "tbody", "thead", "tfoot", "tr",
+         "hr", "button", "noscript", "amp-story", "menu", "hgroup", "search", "video", "audio", "picture", "legend"],
+        None,
+    ),
+    **dict.fromkeys(["h1", "h2", "h3", "h4", "h5", "h6"], "heading"),
+    **dict.fromkeys(["li", "dt", "dd"], "list"),
+    **dict.fromkeys(["td", "th"], "cell"),
+    **dict.fromkeys(["figcaption", "caption"], "caption"),
+    "blockquote": "quote",
+    "pre": "code",
+}  # fmt: skip
+_IMAGES = frozenset(["img", "amp-img"])
+_EMBEDS = frozenset(["iframe", "embed", "amp-youtube", "amp-iframe", "amp-twitter"])
+_SILENT = frozenset(["script", "style", "textarea", "input", "track", "source"])
+_WORD = re.compile(r"[^\W_]+")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+class Box:
+    """An element that makes a block; sums cover everything within it. `text`, `linked` and `prose` count characters."""
+
+    __slots__ = (
+        "depth",
+        "element",
+        "first",
+        "kind",
+        "last",
+        "linked",
+        "names",
+        "parent",
+        "prose",
+        "tag",
+        "text",
+        "words",
+    )
+
+    def __init__(self, element: Element, tag: str, parent: "Box | None", kind: Kind | None) -> None:
+        self.element = element
+        self.tag = tag
+        self.parent = parent
+        self.kind = kind
+        self.depth: int = parent.depth + 1 if parent else 0
+        marks = " ".join(
+            filter(
+                None,
+                (
+                    element.get("class"),
+                    element.get("id"),
+                    element.get("role"),
+                    element.get("itemprop"),
+                    element.get("data-testid"),
+                ),
+            )
+        )
+        self.names: frozenset[str] = frozenset()
+        self.words: frozenset[str] = frozenset()
+        if marks:
+            self.names = frozenset(marks.lower().split())
+            self.words = frozenset(_WORD.findall(_CAMEL.sub(" ", marks).lower()))
+        self.text = self.linked = self.prose = 0
+        # The range of lines within, as indexes into Page.lines.
+        self.first = self.last = 0
+
+
+class Line:
+    """A run of text without a block boundary inside; `linked` counts its characters within links."""
+
+    __slots__ = ("box", "element", "kind", "linked", "text", "whole")
+
+    def __init__(self, text: str, linked: int, box: Box, kind: Kind, element: Element | None, whole: bool) -> None:
+        self.text = text
+        self.linked = linked
+        self.box = box
+        self.kind = kind
+        self.element = element
+        # True if the line is everything its box holds, so that the box's markup is the line's.
+        self.whole = whole
+
+
+class Page:
+    """All boxes and lines of a tree in document order."""
+
+    def __init__(self, root: Element) -> None:
+        self.boxes: list[Box] = []
+        self.lines: list[Line] = []
+        self._pieces: list[str] = []
+        self._linked = 0
+        top = Box(root, root.tag, None, None)
+        self.boxes.append(top)
+        self._walk(root, top, "paragraph", in_link=False)
+        self._flush(top, "paragraph")
+        top.last = len(self.lines)
+        for line in self.lines:
+            line.box.text += len(line.text)
+            line.box.linked += line.linked
+        for box in reversed(self.boxes):
+            if box.parent is not None:
+                box.parent.text += box.text
+                box.parent.linked += box.linked
+
+    def within(self, box: Box) -> list[Line]:
+        return self.lines[box.first : box.last]
+
+    def _walk(self, element: Element, box: Box, kind: Kind, *, in_link: bool) -> None:
+        self._add(element.text, in_link)
+        for child in element:
+            tag = child.tag
+            if tag in _BOXES:
+                self._flush(box, kind)
+                inner_kind = _BOXES[tag] or kind
+                inner = Box(child, tag, box, inner_kind)
+                self.boxes.append(inner)
+                inner.first = len(self.lines)
+                self._walk(child, inner, inner_kind, in_link=in_link)
+                self._flush(inner, inner_kind)
+                inner.last = len(self.lines)
+                if inner.last == inner.first + 1 and self.lines[-1].box is inner:
+                    self.lines[-1].whole = True
+            elif tag == "br":
+                self._flush(box, kind)
+            elif tag in _IMAGES:
+                self._mark("image", child, box)
+            elif tag in _EMBEDS:
+                self._flush(box, kind)
+                self._mark("embed", child, box)
+            elif tag not in _SILENT:
+                self._walk(child, box, kind, in_link=in_link or tag == "a")
+            self._add(child.tail, in_link)
+
+    def _add(self, text: str | None, in_link: bool) -> None:
+        if text:
+            self._pieces.append(text)
+            if in_link:
+                self._linked += len(text.strip())
+
+    def _mark(self, kind: Kind, element: Element, box: Box) -> None:
+        self.lines.append(Line("", 0, box, kind, element, False))
+
+    def _flush(self, box: Box, kind: Kind) -> None:
+        if self._pieces:
+            text = " ".join("".join(self._pieces).split())
+            if text:
+                self.lines.append(Line(text, min(self._linked, len(text)), box, kind, None, False))
+            self._pieces.clear()
+            self._linked = 0

@@ -1,0 +1,42 @@
+"""discover: asks the sources that are due for what is new, and enqueues it."""
+
+import time
+from typing import Any
+
+import boto3
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from broadsheet.fetch import Client, user_agent
+
+from broadsheet import observability, settings
+from broadsheet.discover import Discoverer
+from broadsheet.hosts import Hosts
+from broadsheet.polls import Polls
+from broadsheet.queue import Queue
+
+SETTINGS = settings.read(settings.DiscoverSettings)
+LEASE = 270  # seconds: the function's timeout of 240 and some
+
+logger = observability.logger()
+metrics = observability.metrics()
+dynamodb, s3, sqs = boto3.client("dynamodb"), boto3.client("s3"), boto3.client("sqs")
+client = Client(user_agent=user_agent(SETTINGS.contact), allowed_networks=SETTINGS.networks)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    """Event: {"job": "poll"}, with "force": true to ask every source now. Returns how many sources ended how."""
+    discoverer = Discoverer(
+        polls=Polls(dynamodb, SETTINGS.state_table),
+        hosts=Hosts(dynamodb, SETTINGS.state_table, run=context.aws_request_id, lease=LEASE),
+        queue=Queue(sqs, SETTINGS.parse_queue_url),
+        client=client,
+        sources=settings.load_sources(SETTINGS.sources, s3),
+        clock=time.time,
+        sleep=time.sleep,
+        deadline=time.time() + context.get_remaining_time_in_millis() / 1000,
+    )
+    outcomes = discoverer.run(force=bool(event.get("force")))
+    observability.count(metrics, (outcome.status for outcome in outcomes))
+    observability.count(metrics, ["enqueued"] * sum(outcome.enqueued for outcome in outcomes))
+    return observability.tally(outcome.status for outcome in outcomes)

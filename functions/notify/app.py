@@ -1,0 +1,58 @@
+"""notify: tells channels of committed articles, and posts what is due."""
+
+import time
+from typing import Any
+
+import boto3
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from broadsheet.fetch import Client, user_agent
+
+from broadsheet import observability, settings
+from broadsheet.deliveries import Deliveries
+from broadsheet.notify import Notifier
+from broadsheet.secrets import Secrets
+from broadsheet.store import Articles, record_from_item
+
+SETTINGS = settings.read(settings.NotifySettings)
+LEASE = 90  # seconds: the function's timeout of 60 and some
+
+logger = observability.logger()
+metrics = observability.metrics()
+dynamodb, s3, ssm = boto3.client("dynamodb"), boto3.client("s3"), boto3.client("ssm")
+client = Client(user_agent=user_agent(SETTINGS.contact), allowed_networks=SETTINGS.networks)
+secrets = Secrets(ssm, SETTINGS.secrets_path)
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
+    """Event: a batch of the Articles table's stream, {"job": "post-due"} or {"job": "sweep"}."""
+    notifier = Notifier(
+        articles=Articles(dynamodb, SETTINGS.articles_table, s3, bucket=""),
+        deliveries=Deliveries(dynamodb, SETTINGS.state_table, run=context.aws_request_id, lease=LEASE),
+        secrets=secrets,
+        sources=settings.load_sources(SETTINGS.sources, s3),
+        http=client,
+        clock=time.time,
+        sleep=time.sleep,
+        deadline=time.time() + context.get_remaining_time_in_millis() / 1000,
+    )
+    answer: Any
+    if "Records" in event:
+
+        def announce(record: DynamoDBRecord) -> None:
+            notifier.announce(record_from_item(record["dynamodb"]["NewImage"]))
+
+        processor = BatchProcessor(event_type=EventType.DynamoDBStreams, raise_on_entire_batch_failure=False)
+        answer = process_partial_response(event, announce, processor, context)
+    elif event.get("job") == "sweep":
+        answer = {"opened": notifier.sweep()}
+    elif event.get("job") == "post-due":
+        notifier.post_due()
+        answer = observability.tally(outcome.status for outcome in notifier.outcomes)
+    else:
+        raise ValueError(f"notify knows no job {event.get('job')!r}; there are stream records, post-due and sweep")
+    observability.count(metrics, (outcome.status for outcome in notifier.outcomes))
+    return answer

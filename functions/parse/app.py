@@ -1,0 +1,59 @@
+"""parse: turns queued article URLs into objects and committed records."""
+
+import time
+from typing import Any
+
+import boto3
+from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
+from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from broadsheet.fetch import Client, user_agent
+
+from broadsheet import observability, settings
+from broadsheet.hosts import Hosts
+from broadsheet.parse import Parser, UnfinishedError
+from broadsheet.queue import Queue
+from broadsheet.robots import Robots
+from broadsheet.store import Articles
+
+SETTINGS = settings.read(settings.ParseSettings)
+LEASE = 150  # seconds: the function's timeout of 120 and some
+
+logger = observability.logger()
+metrics = observability.metrics()
+dynamodb, s3, sqs = boto3.client("dynamodb"), boto3.client("s3"), boto3.client("sqs")
+client = Client(
+    user_agent=user_agent(SETTINGS.contact),
+    allowed_networks=SETTINGS.networks,
+    total_seconds=SETTINGS.fetch_seconds,
+)
+robots: dict[str, tuple[Robots, float]] = {}
+
+
+@logger.inject_lambda_context(clear_state=True)
+@metrics.log_metrics(capture_cold_start_metric=True)
+def lambda_handler(event: dict[str, Any], context: LambdaContext) -> PartialItemFailureResponse:
+    """Event: a batch of SQS records, each body an article message. Answers with those that are to come again."""
+    parser = Parser(
+        articles=Articles(dynamodb, SETTINGS.articles_table, s3, SETTINGS.bucket),
+        hosts=Hosts(dynamodb, SETTINGS.state_table, run=context.aws_request_id, lease=LEASE),
+        queue=Queue(sqs, SETTINGS.parse_queue_url, SETTINGS.dead_letter_queue_url),
+        client=client,
+        sources=settings.load_sources(SETTINGS.sources, s3),
+        clock=time.time,
+        sleep=time.sleep,
+        deadline=time.time() + context.get_remaining_time_in_millis() / 1000,
+        retry_delay=SETTINGS.retry_delay,
+        robots=robots,
+    )
+    outcomes = parser.run([(record["messageId"], record["body"]) for record in event["Records"]])
+    observability.count(metrics, (outcome.status for outcome in outcomes))
+    unfinished = {outcome.message_id for outcome in outcomes if outcome.status == "unfinished"}
+
+    def acknowledge(record: SQSRecord) -> None:
+        if record.message_id in unfinished:
+            raise UnfinishedError(record.message_id)
+
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+    return process_partial_response(event, acknowledge, processor, context)

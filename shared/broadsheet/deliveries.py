@@ -1,0 +1,218 @@
+"""What each channel was told: one item per article and channel, claimed before a post and settled after it.
+
+    pending ── claimed ── sent
+       ^          ├────── failed       the channel will never take it
+       └──────────┘                    it may later, at due_at
+
+A claim is a lease that outlasts the longest run. Found with its lease out, it tells of a death between the channel's
+acceptance and our record of it: the post is made again, flagged as a possible repeat under the same delivery id.
+"""
+
+import re
+import uuid
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+
+from broadsheet.dynamo import from_item, to_item
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+KEPT_FOR = 90 * 86400  # seconds; articles are announced within days, so a forgotten delivery announces nothing again
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of telling one channel of one article. `due_at` in epoch seconds; of a claim it is the lease's end."""
+
+    article_id: str
+    channel: str
+    status: Literal["pending", "claimed", "sent", "failed"]
+    due_at: float = 0
+    owner: str = ""
+    attempts: int = 0
+    possible_repeat: bool = False
+    reason: str = ""
+    sent_at: float | None = None
+    message_id: str | None = None
+    trace: str = ""
+
+
+class Deliveries:
+    """The delivery items in the State table. `lease` in seconds: longer than the longest run."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", table: str, *, run: str, lease: float) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._run = run
+        self._lease = lease
+
+    def open(self, article_id: str, channel: str, *, now: float, trace: str = "") -> None:
+        """Put a pending delivery, due now, unless there is one in whatever state."""
+        pending = Delivery(article_id=article_id, channel=channel, status="pending", due_at=now, trace=trace)
+        with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
+            self._put_new(pending, now)
+
+    def open_claimed(self, article_id: str, channel: str, *, now: float, trace: str = "") -> Delivery | None:
+        """Put a delivery that is ours to post; of one that is there already, claim it if it is due. None: not ours."""
+        claim = Delivery(
+            article_id=article_id,
+            channel=channel,
+            status="claimed",
+            due_at=now + self._lease,
+            owner=self._new_owner(),
+            attempts=1,
+            trace=trace,
+        )
+        try:
+            self._put_new(claim, now)
+        except self._dynamodb.exceptions.ConditionalCheckFailedException as refused:
+            there = _delivery(refused.response["Item"])  # type: ignore[typeddict-item]  # absent from the stubs
+            # Ours already: the SDK sent the put again because the answer to the first was lost.
+            return there if there.owner == claim.owner else self._claim(there, now)
+        return claim
+
+    def claim(self, article_id: str, channel: str, *, now: float) -> Delivery | None:
+        """Claim a delivery that is due; None if it isn't, or somebody else was quicker."""
+        answer = self._dynamodb.get_item(TableName=self._table, Key=_key(article_id, channel), ConsistentRead=True)
+        return self._claim(_delivery(answer["Item"]), now) if "Item" in answer else None
+
+    def sent(self, claim: Delivery, *, now: float, message_id: str | None) -> bool:
+        """Record the channel's acceptance; False if the claim was lost meanwhile."""
+        return self._settle(claim, {"status": "sent", "sent_at": now, "message_id": message_id, "reason": None})
+
+    def failed(self, claim: Delivery, *, reason: str) -> bool:
+        """Record that the channel will never take it."""
+        return self._settle(claim, {"status": "failed", "reason": reason[:1000]})
+
+    def retry(self, claim: Delivery, *, at: float, reason: str, possible_repeat: bool) -> bool:
+        """Put the delivery back, due at `at`."""
+        values = {
+            "status": "pending",
+            "due_at": at,
+            "due_channel": claim.channel,
+            "reason": reason[:1000],
+            "possible_repeat": claim.possible_repeat or possible_repeat,
+        }
+        return self._settle(claim, values)
+
+    def due(self, channel: str, *, now: float, limit: int) -> list[str]:
+        """Ids of the articles whose delivery to the channel is due, longest waiting first."""
+        answer = self._dynamodb.query(
+            TableName=self._table,
+            IndexName="due",
+            KeyConditionExpression="due_channel = :channel AND due_at <= :now",
+            ExpressionAttributeValues=to_item({":channel": channel, ":now": now}),
+            Limit=limit,
+        )
+        return [item["pk"]["S"].removeprefix("article#") for item in answer["Items"]]
+
+    def of_article(self, article_id: str) -> dict[str, Delivery]:
+        """All deliveries of an article, by channel."""
+        answer = self._dynamodb.query(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :delivery)",
+            ExpressionAttributeValues=to_item({":pk": f"article#{article_id}", ":delivery": "delivery#"}),
+        )
+        return {delivery.channel: delivery for delivery in map(_delivery, answer["Items"])}
+
+    def missing(self, article_id: str, channels: Iterable[str]) -> list[str]:
+        """Which of these channels have no delivery of the article."""
+        there = self.of_article(article_id)
+        return [channel for channel in channels if channel not in there]
+
+    def swept_until(self) -> float | None:
+        """Up to when the sweep has looked for commits without deliveries; None before its first run."""
+        answer = self._dynamodb.get_item(TableName=self._table, Key=_SWEEP, ConsistentRead=True)
+        return float(from_item(answer["Item"])["until"]) if "Item" in answer else None
+
+    def save_swept_until(self, until: float) -> None:
+        """Remember how far the sweep came."""
+        self._dynamodb.put_item(TableName=self._table, Item={**_SWEEP, **to_item({"until": until})})
+
+    def _claim(self, there: Delivery, now: float) -> Delivery | None:
+        if there.status not in ("pending", "claimed") or there.due_at > now:
+            return None
+        claim = msgspec.structs.replace(
+            there,
+            status="claimed",
+            due_at=now + self._lease,
+            owner=self._new_owner(),
+            attempts=there.attempts + 1,
+            possible_repeat=there.possible_repeat or there.status == "claimed",
+        )
+        try:
+            self._update(
+                claim,
+                {
+                    "status": "claimed",
+                    "due_at": claim.due_at,
+                    "owner": claim.owner,
+                    "attempts": claim.attempts,
+                    "possible_repeat": claim.possible_repeat,
+                },
+                # as it was when we looked, or ours already by an answer that was lost
+                "(#status = :was AND due_at = :due) OR #owner = :me",
+                {":was": there.status, ":due": there.due_at, ":me": claim.owner},
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return None
+        return claim
+
+    def _settle(self, claim: Delivery, values: dict[str, Any]) -> bool:
+        remove = () if "due_at" in values else ("due_at", "due_channel")  # out of the index of what is due
+        try:
+            self._update(claim, {**values, "owner": None}, "#owner = :me", {":me": claim.owner}, remove)
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def _update(
+        self,
+        delivery: Delivery,
+        values: dict[str, Any],
+        condition: str,
+        condition_values: dict[str, Any],
+        remove: Iterable[str] = (),
+    ) -> None:
+        sets = {name: value for name, value in values.items() if value is not None}
+        gone = [name for name, value in values.items() if value is None] + list(remove)
+        expression = "SET " + ", ".join(f"#{name} = :{name}" for name in sets)
+        if gone:
+            expression += " REMOVE " + ", ".join(f"#{name}" for name in gone)
+        self._dynamodb.update_item(
+            TableName=self._table,
+            Key=_key(delivery.article_id, delivery.channel),
+            UpdateExpression=expression,
+            ConditionExpression=condition,
+            ExpressionAttributeNames={name: name[1:] for name in re.findall(r"#\w+", expression + condition)},
+            ExpressionAttributeValues=to_item({f":{name}": value for name, value in sets.items()} | condition_values),
+        )
+
+    def _put_new(self, delivery: Delivery, now: float) -> None:
+        values = {name: value for name, value in msgspec.structs.asdict(delivery).items() if value}
+        self._dynamodb.put_item(
+            TableName=self._table,
+            Item={
+                **_key(delivery.article_id, delivery.channel),
+                **to_item({**values, "due_channel": delivery.channel, "expires_at": int(now) + KEPT_FOR}),
+            },
+            ConditionExpression="attribute_not_exists(pk)",
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+
+    def _new_owner(self) -> str:
+        return f"{self._run}/{uuid.uuid4().hex[:12]}"
+
+
+_SWEEP = {"pk": {"S": "sweep"}, "sk": {"S": "cursor"}}
+
+
+def _key(article_id: str, channel: str) -> dict[str, Any]:
+    return {"pk": {"S": f"article#{article_id}"}, "sk": {"S": f"delivery#{channel}"}}
+
+
+def _delivery(item: Any) -> Delivery:
+    return msgspec.convert(from_item(item), Delivery)

@@ -1,0 +1,317 @@
+"""The discover job: sources that are due in; messages for new articles out.
+
+The story of a poll: under the host's turn, ask the feed with what we remember of it; if its body changed, pick the
+entries it hasn't shown before; send a message for each; then remember them as shown; then, last, how the source stands
+(validators, next time). Killed anywhere in between, the same entries are found and sent again.
+"""
+
+import hashlib
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import Literal
+
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
+
+from broadsheet import feeds, polling, queue, urls
+from broadsheet.feeds import Entry, Feed, FeedError, listing, sitemap
+from broadsheet.feeds.identity import entry_keys
+from broadsheet.fetch import Client, FetchError, FetchTransient, Response
+from broadsheet.hosts import BusyError, Hosts
+from broadsheet.polling import PollOutcome, PollState
+from broadsheet.polls import Polls, Window
+from broadsheet.queue import ArticleMessage, FeedEntry, Queue
+from broadsheet.source import Source, Sources
+
+Status = Literal["found", "nothing-new", "not-modified", "failed", "busy", "incomplete", "unfinished"]
+
+MAX_HOSTS = 32  # polled at once: polling is waiting
+TIME_FOR_A_POLL = 40.0  # seconds before the deadline: a slow feed, its parsing, the sends
+MAX_CHILDREN = 10  # sitemaps of an index read in one poll, newest first
+MAX_ENTRY_HTML = 500_000  # characters of an entry's text; packed, with the rest, below SQS's 1 MiB even in Chinese
+
+log = logging.getLogger("broadsheet.discover")
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How one source's poll ended. `entries` the feed had, `new` of them unseen, `enqueued` accepted by the queue."""
+
+    status: Status
+    source: str
+    url: str
+    entries: int = 0
+    new: int = 0
+    enqueued: int = 0
+    reason: str = ""
+    detail: str = ""
+    skipped: dict[str, int] = {}
+
+
+class Pick(msgspec.Struct, frozen=True, kw_only=True):
+    """What a poll makes of a feed's entries, as plain data: whom to send, what to remember, why not the others."""
+
+    send: tuple[tuple[str, Entry], ...]  # (url to fetch, entry), newest first
+    announce: frozenset[str]  # URLs of those to announce
+    shown: tuple[str, ...]  # keys of entries that need nothing more
+    skipped: dict[str, int]  # reason → how many
+    complete: bool  # False: more was new than one poll may send
+
+
+def pick(feed: Feed, source: Source, window: Window | None) -> Pick:
+    """Decide which of a feed's entries are new. Pure; `window` None means that this is the source's first poll."""
+    seen = window or Window()
+    send: dict[str, Entry] = {}
+    shown: list[str] = []
+    skipped: dict[str, int] = {}
+
+    def skip(reason: str, keys: Sequence[str] = ()) -> None:
+        skipped[reason] = skipped.get(reason, 0) + 1
+        shown.extend(keys)
+
+    room = min(source.max_new_per_poll, _room(source))
+    over = 0
+    for entry, keys in sorted(zip(feed.entries, entry_keys(feed.entries), strict=True), key=_newest_first):
+        if any(key in seen for key in keys):
+            skip("seen", keys)  # under any of its names: the others are then names of it, too
+            continue
+        if not entry.url:
+            skip("no-link", keys)
+            continue
+        try:
+            url = urls.clean(entry.url)
+        except urls.UrlError as error:
+            skip(f"url-{error.reason}", keys)
+            continue
+        if not source.off_site and not _on_site(url, source, feed):
+            skip("off-site", keys)
+        elif url in send:
+            skip("twice", keys)
+        elif len(send) >= room:
+            over += 1
+        else:
+            send[url] = entry
+    first = list(send)[: source.announce_first] if window is None else list(send)
+    return Pick(
+        send=tuple(send.items()),
+        announce=frozenset(first),
+        shown=tuple(shown),
+        skipped=skipped | ({"later": over} if over else {}),
+        complete=not over,
+    )
+
+
+class Discoverer:
+    """One run of the job. `clock` gives epoch seconds, `deadline` is on it."""
+
+    def __init__(
+        self,
+        *,
+        polls: Polls,
+        hosts: Hosts,
+        queue: Queue,
+        client: Client,
+        sources: Sources,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+        deadline: float,
+    ) -> None:
+        self._polls = polls
+        self._hosts = hosts
+        self._queue = queue
+        self._client = client
+        self._sources = sources
+        self._clock = clock
+        self._sleep = sleep
+        self._deadline = deadline
+
+    def run(self, *, force: bool = False) -> list[Outcome]:
+        """Poll the sources that are due, or all of them; returns one Outcome per source asked."""
+        states = self._polls.states([source.id for source in self._sources.sources])
+        now = self._clock()
+        due = [
+            (source, states.get(source.id, PollState()))
+            for source in self._sources.sources
+            if force or polling.is_due(states.get(source.id), now=now)
+        ]
+        by_host: dict[str, list[tuple[Source, PollState]]] = {}
+        for source, state in sorted(due, key=lambda pair: pair[1].next_at):
+            by_host.setdefault(source.host_key or urls.host_key(source.url), []).append((source, state))
+        with ThreadPoolExecutor(MAX_HOSTS) as pool:
+            outcomes = [one for visited in pool.map(self._visit, by_host, by_host.values()) for one in visited]
+        for outcome in outcomes:
+            level = logging.WARNING if outcome.status in ("failed", "incomplete") else logging.INFO
+            log.log(level, outcome.status, extra=msgspec.to_builtins(outcome))
+        return outcomes
+
+    def _visit(self, host: str, polls: list[tuple[Source, PollState]]) -> list[Outcome]:
+        """Poll a host's sources one after another, its delay apart, under its turn."""
+        outcomes: list[Outcome] = []
+        try:
+            turn = self._hosts.take(host, now=self._clock())
+        except BusyError:
+            return [_outcome(source, "busy") for source, _ in polls]
+        except (ClientError, BotoCoreError) as error:
+            return [_outcome(source, "unfinished", reason=type(error).__name__) for source, _ in polls]
+        delay = max(source.delay for source, _ in polls)
+        try:
+            for i, (source, state) in enumerate(polls):
+                if self._clock() + (delay if i else 0) + TIME_FOR_A_POLL > self._deadline:
+                    outcomes.append(_outcome(source, "unfinished", reason="deadline"))
+                    continue
+                if i:
+                    self._sleep(delay)
+                outcomes.append(self._guarded(source, state))
+        finally:
+            self._hosts.give_back(turn, next_at=self._clock() + delay)
+        return outcomes
+
+    def _guarded(self, source: Source, state: PollState) -> Outcome:
+        """One source's trouble is its own; what wasn't saved is found again at the next poll."""
+        try:
+            return self._poll(source, state)
+        except (ClientError, BotoCoreError) as error:
+            return _outcome(source, "unfinished", reason=type(error).__name__, detail=str(error))
+        except BusyError as error:
+            return _outcome(source, "busy", detail=str(error))
+        except Exception as error:
+            log.exception("unexpected", extra={"source": source.id, "url": source.url})
+            return _outcome(source, "unfinished", reason="unexpected", detail=repr(error))
+
+    def _poll(self, source: Source, state: PollState) -> Outcome:
+        url = polling.address(state, source.url)
+        try:
+            response = self._get(url, source, polling.validators(state))
+            body_hash = hashlib.sha256(response.body).hexdigest()
+            if response.status == 304 or body_hash == state.body_hash:
+                self._save(source, state, _answered("unchanged", response))
+                return _outcome(source, "not-modified", reason="" if response.status == 304 else "same-body")
+            feed = self._read(source, response)
+        except FetchError as error:
+            retry_after = error.retry_after if isinstance(error, FetchTransient) else None
+            failed = PollOutcome(kind="failed", reason=error.reason, status=error.status, retry_after=retry_after)
+            self._save(source, state, failed)
+            return _outcome(source, "failed", reason=error.reason, detail=str(error))
+        except FeedError as error:
+            self._save(source, state, PollOutcome(kind="failed", reason=error.reason))
+            return _outcome(source, "failed", reason=error.reason, detail=str(error))
+        return self._enqueue(source, state, response, feed, body_hash)
+
+    def _enqueue(self, source: Source, state: PollState, response: Response, feed: Feed, body_hash: str) -> Outcome:
+        window = self._polls.window(source.id)
+        picked = pick(feed, source, window)
+        now = self._clock()
+        messages = {url: self._message(source, url, entry, url in picked.announce, now) for url, entry in picked.send}
+        refused = {message.url for message in self._queue.send(list(messages.values()), now=now)}
+        keys = dict(zip((id(entry) for entry in feed.entries), entry_keys(feed.entries), strict=True))
+        accepted = [key for url, entry in picked.send if url not in refused for key in keys[id(entry)]]
+        if accepted or window is None:
+            self._polls.save_window(source.id, (window or Window()).with_shown([*picked.shown, *accepted]))
+        complete = picked.complete and not refused
+        self._save(
+            source,
+            state,
+            _answered(
+                "changed",
+                response,
+                new=len(picked.send),
+                body_hash=body_hash if complete else "",
+                ttl_minutes=feed.ttl_minutes,
+            ),
+        )
+        return Outcome(
+            status="incomplete" if refused else "found" if picked.send else "nothing-new",
+            source=source.id,
+            url=source.url,
+            entries=len(feed.entries),
+            new=len(picked.send),
+            enqueued=len(picked.send) - len(refused),
+            reason="send-refused" if refused else "; ".join(feed.warnings)[:200],
+            skipped=picked.skipped,
+        )
+
+    def _get(self, url: str, source: Source, headers: dict[str, str]) -> Response:
+        if source.user_agent:
+            headers = {**headers, "User-Agent": source.user_agent}
+        with self._hosts.borrowed(self._clock, source.delay) as borrow:
+            return self._client.get(url, headers=headers, before_host=borrow, deadline=self._deadline)
+
+    def _read(self, source: Source, response: Response) -> Feed:
+        """The entries behind a source, of a sitemap index those of its newest sitemaps."""
+        if source.kind == "listing":
+            return listing.parse(response.body, url=response.url, select=source.select or "a")
+        if source.kind == "feed":
+            return feeds.parse(response.body, url=response.url, content_type=response.content_type)
+        feed = sitemap.parse(response.body, url=response.url)
+        entries = list(feed.entries)
+        for child in feed.children[:MAX_CHILDREN]:
+            self._sleep(source.delay)
+            answer = self._get(child, source, {})
+            entries += sitemap.parse(answer.body, url=answer.url).entries
+        return msgspec.structs.replace(feed, entries=tuple(entries))
+
+    def _save(self, source: Source, state: PollState, outcome: PollOutcome) -> None:
+        self._polls.save(source.id, polling.plan(state, outcome, source, now=self._clock()))
+
+    def _message(self, source: Source, url: str, entry: Entry, announce: bool, now: float) -> ArticleMessage:
+        html = entry.html if entry.html and len(entry.html) <= MAX_ENTRY_HTML else None
+        return ArticleMessage(
+            id=urls.article_id(url),
+            url=url,
+            source=source.id,
+            first_seen=datetime.fromtimestamp(now, UTC).replace(microsecond=0),
+            trace=uuid.uuid4().hex[:16],
+            announce=announce,
+            entry=FeedEntry(
+                title=entry.title[:2000],
+                published_at=entry.published_at,
+                updated_at=entry.updated_at,
+                summary=entry.summary[:5000],
+                authors=entry.authors[:50],
+                tags=entry.tags[:50],
+                image=entry.image,
+                html=queue.pack(html),
+            ),
+        )
+
+
+def _answered(
+    kind: Literal["changed", "unchanged"],
+    response: Response,
+    *,
+    new: int = 0,
+    body_hash: str = "",
+    ttl_minutes: float | None = None,
+) -> PollOutcome:
+    return PollOutcome(
+        kind=kind,
+        new=new,
+        etag=response.headers.get("etag"),
+        last_modified=response.headers.get("last-modified"),
+        body_hash=body_hash,
+        ttl_minutes=ttl_minutes,
+        permanent_url=response.permanent_url,
+    )
+
+
+def _room(source: Source) -> int:
+    """How many articles the source's host takes until the next poll; a feed is always taken whole."""
+    if source.kind == "feed" or not source.delay:
+        return source.max_new_per_poll
+    return max(1, int(source.interval * 60 / source.delay))
+
+
+def _on_site(url: str, source: Source, feed: Feed) -> bool:
+    return urls.same_site(url, source.url) or bool(feed.link and urls.same_site(url, feed.link))
+
+
+def _newest_first(pair: tuple[Entry, Sequence[str]]) -> float:
+    published = pair[0].published_at or pair[0].updated_at
+    # An undated entry is as good as new: it must not wait behind all that are dated.
+    return -published.timestamp() if published else float("-inf")
+
+
+def _outcome(source: Source, status: Status, *, reason: str = "", detail: str = "") -> Outcome:
+    return Outcome(status=status, source=source.id, url=source.url, reason=reason, detail=detail[:500])

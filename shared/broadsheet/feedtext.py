@@ -1,0 +1,49 @@
+"""What the feed said of an article: it completes the page's fields, or is the article where the page can't be had."""
+
+from msgspec.structs import replace
+
+from broadsheet.article import Article, Image, Witness
+from broadsheet.extract import from_fragment
+from broadsheet.queue import FeedEntry
+
+# A teaser is no article. RFI's and DW's feed descriptions are below 200 characters, full texts start at about 400.
+MIN_ARTICLE = 300
+
+
+def is_full_text(entry: FeedEntry | None) -> bool:
+    """Whether the entry carries enough text to stand for its article."""
+    if entry is None or not entry.html:
+        return False
+    return len(from_fragment(entry.text, "https://feed.invalid/").text) >= MIN_ARTICLE
+
+
+def to_article(entry: FeedEntry, url: str, *, language: str | None = None) -> Article:
+    """The article that the entry's own text makes, every field witnessed by the feed."""
+    article = from_fragment(entry.text or entry.summary, url)
+    article = replace(article, language=article.language or language)
+    fields = [name for name in ("text", "images", "standfirst", "language") if getattr(article, name)]
+    article = replace(article, provenance={name: Witness("feed", "content") for name in fields})
+    return complete(article, entry, language=language)
+
+
+def complete(article: Article, entry: FeedEntry | None, *, language: str | None = None) -> Article:
+    """The article with the feed's values where the page gave none."""
+    found: dict[str, tuple[object, str]] = {}
+    if language and not article.language:
+        found["language"] = language, "source"
+    if entry is not None:
+        offered: dict[str, tuple[object, str]] = {
+            "title": (entry.title, "title"),
+            "published_at": (entry.published_at, "published"),
+            "modified_at": (entry.updated_at if entry.updated_at != entry.published_at else None, "updated"),
+            "standfirst": (entry.summary if not entry.html else None, "summary"),
+            "authors": (entry.authors, "author"),
+            "tags": (entry.tags, "category"),
+            "images": ((Image(url=entry.image),) if entry.image else (), "image"),
+        }
+        found |= {name: value for name, value in offered.items() if value[0] and not getattr(article, name)}
+    return replace(
+        article,
+        **{name: value for name, (value, _) in found.items()},
+        provenance={**article.provenance, **{name: Witness("feed", key) for name, (_, key) in found.items()}},
+    )

@@ -1,0 +1,221 @@
+"""The notify job: committed records in, posts in channels out, each channel told once.
+
+Three ways in. `announce` takes a record from the table's stream and posts it. `post_due` posts what waited: a channel
+that was down, its rate, a lease that ran out. `sweep` finds commits that have no deliveries, for a stream forgets after
+24 hours. All three end in the same claim, so that they may overlap as they like.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
+
+from broadsheet import channels
+from broadsheet.channels import Announcement, DeliveryError, Http
+from broadsheet.deliveries import Deliveries, Delivery
+from broadsheet.secrets import Secrets
+from broadsheet.source import Channel, Sources
+from broadsheet.store import Articles, Record
+
+TIME_FOR_A_POST = 15.0  # seconds before the deadline: a slow channel's answer and our record of it
+RETRY_DELAY, MAX_RETRY_DELAY, MAX_ATTEMPTS = 30.0, 3600.0, 30  # doubling to an hour: gives up after about a day
+NEWS_IS_OLD = timedelta(days=7)  # a record that changes later than that (a further source) is announced to nobody
+SWEEP_MARGIN = 900.0  # seconds: a commit stamped before then has either been made or never will be
+SWEEP_REACH = 48 * 3600.0  # seconds the first sweep looks back
+
+log = logging.getLogger("broadsheet.notify")
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What came of telling one channel of one article."""
+
+    status: Literal["sent", "failed", "retry", "pending", "lost-claim"]
+    id: str
+    channel: str
+    title: str = ""
+    url: str = ""
+    reason: str = ""
+    attempt: int = 0
+    possible_repeat: bool = False
+    trace: str = ""
+
+
+class Notifier:
+    """One run of the job. `clock` gives epoch seconds, `deadline` is on it."""
+
+    def __init__(
+        self,
+        *,
+        articles: Articles,
+        deliveries: Deliveries,
+        secrets: Secrets,
+        sources: Sources,
+        http: Http,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+        deadline: float,
+    ) -> None:
+        self._articles = articles
+        self._deliveries = deliveries
+        self._secrets = secrets
+        self._sources = sources
+        self._http = http
+        self._clock = clock
+        self._sleep = sleep
+        self._deadline = deadline
+        self._last_post: dict[str, float] = {}
+        self._resting: set[str] = set()  # channels that asked for time: the rest of this run leaves them alone
+        self.outcomes: list[Outcome] = []
+
+    def announce(self, record: Record) -> None:
+        """Open the record's deliveries, and post those whose channel can take one now."""
+        for channel in self._channels_of(record):
+            now = self._clock()
+            if not self._may_post(channel):
+                self._deliveries.open(record.id, channel.id, now=now, trace=record.trace)
+                self._note("pending", record, channel, reason="rate")
+            elif claim := self._deliveries.open_claimed(record.id, channel.id, now=now, trace=record.trace):
+                self._post(channel, record, claim)
+
+    def post_due(self) -> None:
+        """Post what is due, channel by channel, as far as rates and time allow."""
+        for channel in self._sources.channels:
+            for article_id in self._due(channel):
+                claim = self._deliveries.claim(article_id, channel.id, now=self._clock())
+                if claim is None:
+                    continue
+                record = self._articles.record(article_id)
+                if record is None or record.status != "stored":
+                    self._deliveries.failed(claim, reason="no such article")
+                    continue
+                self._post(channel, record, claim)
+
+    def sweep(self) -> int:
+        """Open the deliveries that commits lack since the last sweep; returns how many. They are due at once."""
+        until = self._clock() - SWEEP_MARGIN
+        since = self._deliveries.swept_until() or until - SWEEP_REACH
+        opened = 0
+        for ids in _batched(self._articles.outbox(since, until), 100):
+            for record in self._articles.records(ids).values():
+                wanted = [channel.id for channel in self._channels_of(record)]
+                for channel_id in self._deliveries.missing(record.id, wanted):
+                    self._deliveries.open(record.id, channel_id, now=self._clock(), trace=record.trace)
+                    log.warning("swept", extra={"id": record.id, "channel": channel_id, "trace": record.trace})
+                    opened += 1
+        self._deliveries.save_swept_until(until)
+        return opened
+
+    def _channels_of(self, record: Record) -> tuple[Channel, ...]:
+        if not record.announce or record.status != "stored":
+            return ()
+        committed = datetime.fromisoformat(record.outbox_at or record.first_seen)
+        if committed < datetime.fromtimestamp(self._clock(), UTC) - NEWS_IS_OLD:
+            return ()
+        return self._sources.channels_of(tuple(record.sources))
+
+    def _due(self, channel: Channel) -> Iterator[str]:
+        """Articles due for a channel, while it may be posted to."""
+        while self._may_post(channel):
+            due = self._deliveries.due(channel.id, now=self._clock(), limit=25)
+            if not due:
+                return
+            for article_id in due:
+                if not self._may_post(channel):
+                    return
+                yield article_id
+            if len(due) < 25:
+                return
+
+    def _may_post(self, channel: Channel) -> bool:
+        """Whether the channel can take a post now, or soon enough to wait for it."""
+        if channel.id in self._resting or self._clock() + self._wait(channel) + TIME_FOR_A_POST > self._deadline:
+            return False
+        return self._wait(channel) <= 1 or channel.id not in self._last_post
+
+    def _wait(self, channel: Channel) -> float:
+        last = self._last_post.get(channel.id)
+        return 0.0 if last is None else max(0.0, last + channel.interval - self._clock())
+
+    def _post(self, channel: Channel, record: Record, claim: Delivery) -> None:
+        """Post, and settle the claim by the channel's answer."""
+        self._sleep(self._wait(channel))
+        self._last_post[channel.id] = self._clock()
+        try:
+            secret = self._secrets.get(channel.id)
+            if secret is None:
+                raise channels.TransientDeliveryError(channel.id, "no-secret", "none in SSM under the channel's id")
+            receipt = channels.post(channel.id, channel.kind, secret, self._announcement(record, claim), self._http)
+        except DeliveryError as error:
+            self._settle_failure(channel, record, claim, error)
+        except (ClientError, BotoCoreError) as error:  # of reading the secret: nothing was posted
+            unread = channels.TransientDeliveryError(channel.id, "secret-unreadable", type(error).__name__)
+            self._settle_failure(channel, record, claim, unread)
+        else:
+            held = self._deliveries.sent(claim, now=self._clock(), message_id=receipt.message_id)
+            self._note("sent" if held else "lost-claim", record, channel, claim)
+
+    def _settle_failure(self, channel: Channel, record: Record, claim: Delivery, error: DeliveryError) -> None:
+        reason = f"{error.reason} {error.detail}".strip()
+        if error.permanent or claim.attempts >= MAX_ATTEMPTS:
+            self._deliveries.failed(claim, reason=reason)
+            self._note("failed", record, channel, claim, reason=reason)
+            return
+        delay = max(error.retry_after or 0.0, min(MAX_RETRY_DELAY, RETRY_DELAY * 2.0 ** (claim.attempts - 1)))
+        self._resting.add(channel.id)
+        at = self._clock() + delay
+        self._deliveries.retry(claim, at=at, reason=reason, possible_repeat=error.perhaps_delivered)
+        self._note("retry", record, channel, claim, reason=reason)
+
+    def _announcement(self, record: Record, claim: Delivery) -> Announcement:
+        source = self._sources.source(record.source)
+        return Announcement(
+            article_id=record.id,
+            delivery_id=channels.delivery_id(record.id, claim.channel),
+            title=record.title,
+            url=record.url,
+            summary=record.summary,
+            source_name=source.name if source else record.source,
+            published_at=datetime.fromisoformat(record.published_at) if record.published_at else None,
+            language=record.language,
+            image=record.image,
+            authors=record.authors,
+            section=record.section,
+            tags=record.tags,
+            possible_repeat=claim.possible_repeat,
+        )
+
+    def _note(
+        self,
+        status: Literal["sent", "failed", "retry", "pending", "lost-claim"],
+        record: Record,
+        channel: Channel,
+        claim: Delivery | None = None,
+        reason: str = "",
+    ) -> None:
+        outcome = Outcome(
+            status=status,
+            id=record.id,
+            channel=channel.id,
+            title=record.title,
+            url=record.url,
+            reason=reason,
+            attempt=claim.attempts if claim else 0,
+            possible_repeat=claim.possible_repeat if claim else False,
+            trace=record.trace,
+        )
+        self.outcomes.append(outcome)
+        log.log(logging.ERROR if status == "failed" else logging.INFO, status, extra=msgspec.to_builtins(outcome))
+
+
+def _batched(ids: Iterable[str], size: int) -> Iterator[list[str]]:
+    batch: list[str] = []
+    for id in ids:
+        batch.append(id)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,39 @@
+"""The one place that makes loggers and metrics: one JSON line per outcome, and counts as EMF in the same log."""
+
+import logging
+import os
+from collections import Counter
+from collections.abc import Iterable
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.logging import utils
+from aws_lambda_powertools.metrics import MetricUnit
+
+
+def logger() -> Logger:
+    """The function's logger; what the domain logs under `broadsheet` comes out of it as JSON, too."""
+    made = Logger(log_uncaught_exceptions=True)
+    logging.getLogger("broadsheet").propagate = False
+    utils.copy_config_to_registered_loggers(source_logger=made, include={"broadsheet"}, log_level=_level())
+    return made
+
+
+def metrics() -> Metrics:
+    """The function's metrics. No dimension but the service: CloudWatch takes $0.30 a month for each further value."""
+    return Metrics()
+
+
+def count(metrics: Metrics, statuses: Iterable[str]) -> None:
+    """Add up how things ended: one metric per status, `GivenUp` for `given-up`."""
+    for status, number in Counter(statuses).items():
+        name = "".join(word.capitalize() for word in status.split("-"))
+        metrics.add_metric(name=name, unit=MetricUnit.Count, value=number)
+
+
+def tally(statuses: Iterable[str]) -> dict[str, int]:
+    """How many ended how, as a handler's answer."""
+    return dict(Counter(statuses))
+
+
+def _level() -> str:
+    return os.environ.get("POWERTOOLS_LOG_LEVEL", "INFO")

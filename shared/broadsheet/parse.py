@@ -1,0 +1,518 @@
+"""The parse job: article messages in; objects and committed records out.
+
+The story of a batch: read what is known of its articles; group the rest by host; visit the hosts concurrently, each
+under its turn, one request after another; turn every page into an article and commit it. Each message ends in exactly
+one Outcome. What must come back is sent again before it is acknowledged, so a death in between brings it twice, and
+never loses it.
+"""
+
+import logging
+import traceback
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from typing import Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
+
+from broadsheet import extract, feedtext, urls
+from broadsheet.article import Article, Origin
+from broadsheet.errors import BroadsheetError
+from broadsheet.extract import ExtractionError
+from broadsheet.fetch import Client, FetchError, FetchTransient, Response
+from broadsheet.hosts import BusyError, Hosts, Turn
+from broadsheet.queue import ArticleMessage, Failure, MessageError, Queue, decode, group
+from broadsheet.robots import Robots, from_answer
+from broadsheet.source import Source, Sources
+from broadsheet.store import Articles, Record, document, object_key
+from broadsheet.summary import summarize
+
+Status = Literal["stored", "known", "unavailable", "postponed", "given-up", "unfinished"]
+
+AGENT = "Broadsheet"  # the product token that robots.txt files may name
+MAX_HOSTS = 16  # visited at once; a batch of 50 seldom has more, and threads wait rather than work
+MAX_WAIT = 1.0  # seconds; a longer crawl delay goes through the queue, for waiting is billed
+MAX_ATTEMPTS = 10  # with doubling from a minute, capped at two hours: about eight hours of trying
+MAX_RETRY_DELAY = 7200.0
+MAX_CRAWL_DELAY = 3600.0  # seconds; more than that is a mistake, and would hold messages past their retention
+MAX_HOPS = 5  # redirects, as browsers' 20 are never met on news sites and our budget is time
+TIME_FOR_A_PAGE = 25.0  # seconds a visit needs before the deadline to start another page: the fetch, then two writes
+MAX_PAUSE = 600.0  # seconds a host in trouble is left alone, unless it asks for more itself
+ROBOTS_IN_MEMORY = 600.0  # seconds a warm function trusts its own copy before it reads the shared one
+
+log = logging.getLogger("broadsheet.parse")
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """How one message ended. All but `unfinished` are acknowledged."""
+
+    status: Status
+    message_id: str
+    id: str = ""
+    source: str = ""
+    url: str = ""
+    reason: str = ""
+    detail: str = ""
+    trace: str = ""
+    attempt: int = 0
+    origin: Origin | None = None
+    title: str = ""
+    s3_key: str | None = None
+    retry_at: float | None = None
+
+
+class UnfinishedError(BroadsheetError):
+    """A message could neither be handled nor sent again: the queue is to bring it back. `subject` is its SQS id."""
+
+    def __init__(self, message_id: str) -> None:
+        super().__init__(message_id, "unfinished")
+
+
+class _MovedError(BroadsheetError):
+    """A redirect to another host: that host has a turn and a robots.txt of its own."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, "moved")
+        self.url = url
+
+
+class _Item(msgspec.Struct, frozen=True):
+    """A message on its way through the batch, with what its SQS record was called."""
+
+    message_id: str
+    body: str
+    message: ArticleMessage
+
+
+class _Visit(msgspec.Struct):
+    """How a visit to a host stands: what it has cost the host, and what the host wants next."""
+
+    turn: Turn
+    delay: float  # seconds between two requests
+    failures: int  # visits in a row that found the host in trouble
+    pause: float = 0.0  # seconds the host is to be left alone
+    requests: int = 0
+    other_until: float = 0.0  # a host that robots.txt led to is busy until then
+    why: str = "crawl-delay"  # what sends the rest of the visit's items round again
+
+
+class Parser:
+    """One run of the job. `clock` gives epoch seconds; `deadline` is on it; `sleep` is asked for a second at most."""
+
+    def __init__(
+        self,
+        *,
+        articles: Articles,
+        hosts: Hosts,
+        queue: Queue,
+        client: Client,
+        sources: Sources,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+        deadline: float,
+        retry_delay: float = 60.0,
+        robots: dict[str, tuple[Robots, float]] | None = None,
+    ) -> None:
+        self._articles = articles
+        self._hosts = hosts
+        self._queue = queue
+        self._client = client
+        self._sources = sources
+        self._clock = clock
+        self._sleep = sleep
+        self._deadline = deadline
+        self._retry_delay = retry_delay
+        self._robots = robots if robots is not None else {}
+
+    def run(self, bodies: Sequence[tuple[str, str]]) -> list[Outcome]:
+        """Handle a batch of (SQS message id, body); returns one Outcome each, in any order."""
+        outcomes: list[Outcome] = []
+        items: list[_Item] = []
+        for message_id, body in bodies:
+            try:
+                items.append(_Item(message_id, body, decode(body, message_id=message_id)))
+            except MessageError as error:
+                outcomes.append(self._poison(message_id, body, error))
+        now = self._clock()
+        ready = [item for item in items if item.message.not_before <= now + 1]
+        outcomes += self._send_again([(item, item.message) for item in items if item.message.not_before > now + 1])
+        try:
+            known = self._articles.records(item.message.id for item in ready)
+        except (ClientError, BotoCoreError) as error:
+            return outcomes + [self._after_aws_error(item, error) for item in ready]
+        visits: dict[str, list[_Item]] = {}
+        for item in ready:
+            record = known.get(item.message.id)
+            if record is not None and record.status != "unavailable":
+                outcomes.append(self._guarded(item, partial(self._known, item, record)))
+            else:
+                visits.setdefault(self._host_key(item.message), []).append(item)
+        with ThreadPoolExecutor(MAX_HOSTS) as pool:
+            for visited in pool.map(self._visit, visits, visits.values()):
+                outcomes += visited
+        for outcome in outcomes:
+            log.info(outcome.status, extra=msgspec.to_builtins(outcome))
+        return outcomes
+
+    # ---- one host ------------------------------------------------------------------------------------------------
+
+    def _visit(self, host: str, items: list[_Item]) -> list[Outcome]:
+        """Fetch a host's pages one after another while its delay and our time allow; send the rest again."""
+        outcomes: list[Outcome] = []
+        waiting = list(items)
+        fetching = [item for item in items if self._needs_page(item.message)]
+        for item in items:
+            if item not in fetching:
+                waiting.remove(item)
+                outcomes.append(self._guarded(item, partial(self._from_feed, item, "feed-only")))
+        if not waiting:
+            return outcomes
+        delay = max(self._source(item.message).delay for item in waiting)
+        if not self._time_for_a_page():
+            return outcomes + self._postpone(waiting, self._clock(), delay, "deadline")
+        try:
+            turn = self._hosts.take(host, now=self._clock())
+        except BusyError as busy:
+            return outcomes + self._postpone(waiting, busy.until, delay, "host-busy")
+        except (ClientError, BotoCoreError) as error:
+            return outcomes + [self._after_aws_error(item, error) for item in waiting]
+        visit = _Visit(turn=turn, delay=delay, failures=turn.failures)
+        try:
+            while waiting and not visit.pause and self._may_ask(visit):
+                outcome = self._step(visit, waiting[0])
+                if outcome is not None:
+                    waiting.pop(0)
+                    outcomes.append(outcome)
+        finally:
+            next_at = self._clock() + (max(visit.pause, visit.delay) if visit.requests else 0.0)
+            self._give_back(turn, next_at, visit.failures)
+        return outcomes + self._postpone(waiting, max(next_at, visit.other_until), visit.delay, visit.why)
+
+    def _may_ask(self, visit: _Visit) -> bool:
+        """Wait out a short crawl delay; False where it is long or our time runs out."""
+        if not self._time_for_a_page():
+            visit.why = "deadline"
+            return False
+        if visit.requests:
+            if visit.delay > MAX_WAIT:
+                return False
+            self._sleep(visit.delay)
+        return True
+
+    def _step(self, visit: _Visit, item: _Item) -> Outcome | None:
+        """One request to the host: its robots.txt (None: the item is still to come) or the item's page."""
+        url = item.message.url
+        try:
+            robots = self._robots_of(url, visit)
+        except BusyError as busy:
+            visit.pause, visit.other_until, visit.why = MAX_WAIT, busy.until, "host-busy"
+            return None
+        except FetchTransient as error:
+            self._trouble(visit, error)
+            return self._guarded(item, partial(self._after_failure, item, error))
+        except (ClientError, BotoCoreError) as error:
+            return self._after_aws_error(item, error)
+        if robots is None:
+            return None
+        visit.delay = max(visit.delay, min(robots.crawl_delay(AGENT) or 0.0, MAX_CRAWL_DELAY))
+        if not robots.allows(url, AGENT):
+            return self._guarded(item, partial(self._without_page, item, "robots-disallowed"))
+        return self._page(item, visit)
+
+    def _trouble(self, visit: _Visit, error: FetchTransient) -> None:
+        """Leave a troubled host alone: as long as it asks, or half the retry delay, doubling to 10 minutes
+        (Media Cloud's story-indexer starts a 429 at 30 s and holds a dead host for 10 min)."""
+        if error.host_wide:
+            visit.pause = max(error.retry_after or 0.0, min(MAX_PAUSE, self._retry_delay / 2 * 2.0**visit.failures))
+            visit.failures += 1
+            visit.why = "host-paused"
+
+    def _give_back(self, turn: Turn, next_at: float, failures: int) -> None:
+        try:
+            self._hosts.give_back(turn, next_at=next_at, failures=failures)
+        except (ClientError, BotoCoreError) as error:
+            # The lease ends by itself, later than it need; the visit's outcomes stand.
+            log.warning("turn not given back", extra={"host": turn.host, "reason": type(error).__name__})
+
+    def _robots_of(self, url: str, visit: _Visit) -> Robots | None:
+        """The robots.txt that governs a URL; None when the host was asked for it just now, which is its one request."""
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        now = self._clock()
+        robots, until = self._robots.get(origin, (None, 0.0))
+        if robots is not None and until > now:
+            return robots
+        robots = self._hosts.robots(origin, now=now)
+        asked = robots is None
+        if robots is None:
+            status, body = self._ask_robots(origin, visit)
+            robots = from_answer(status, body)
+            self._hosts.keep_robots(origin, status=status, body=body, now=now)
+        self._robots[origin] = robots, now + ROBOTS_IN_MEMORY
+        return None if asked else robots
+
+    def _ask_robots(self, origin: str, visit: _Visit) -> tuple[int, bytes]:
+        """Fetch a robots.txt, following it to other hosts (RFC 9309 §2.3.1.2) under their turns."""
+        visit.requests += 1
+        try:
+            with self._hosts.borrowed(self._clock, visit.delay) as borrow:
+                response = self._client.get(f"{origin}/robots.txt", before_host=borrow, deadline=self._deadline)
+        except FetchTransient:
+            raise
+        except FetchError as error:
+            return error.status or 404, b""  # what can't be had for good forbids nothing: RFC 9309 §2.3.1.3
+        return response.status, response.body
+
+    # ---- one page ------------------------------------------------------------------------------------------------
+
+    def _page(self, item: _Item, visit: _Visit) -> Outcome:
+        """Fetch a page and commit its article."""
+        message = item.message
+        agent = self._source(message).user_agent
+        visit.requests += 1
+
+        def work() -> Outcome:
+            try:
+                response = self._client.get(
+                    message.url,
+                    headers={"User-Agent": agent} if agent else None,
+                    before_host=self._refuse_host,
+                    deadline=self._deadline,
+                )
+            except FetchTransient as error:
+                self._trouble(visit, error)
+                return self._after_failure(item, error)
+            except FetchError as error:
+                return self._without_page(item, error.reason, error.detail)
+            except _MovedError as moved:
+                return self._elsewhere(item, moved.url)
+            visit.failures = 0
+            return self._commit_page(item, response)
+
+        return self._guarded(item, work)
+
+    @staticmethod
+    def _refuse_host(url: str) -> None:
+        raise _MovedError(url)
+
+    def _elsewhere(self, item: _Item, url: str) -> Outcome:
+        """The page moved to another host: go on there, when it is that host's turn."""
+        message = item.message
+        if message.hops >= MAX_HOPS:
+            return self._without_page(item, "too-many-redirects", url)
+        moved = msgspec.structs.replace(message, url=url, hops=message.hops + 1, not_before=0.0, reason="moved")
+        return self._send_again([(item, moved)])[0]
+
+    def _commit_page(self, item: _Item, response: Response) -> Outcome:
+        message, source = item.message, self._source(item.message)
+        if _is_home(response.url) and not _is_home(message.url):
+            return self._without_page(item, "moved-to-home-page", response.url)
+        try:
+            article = extract.extract(response.body, response.url, charset=response.charset)
+        except ExtractionError as error:
+            return self._without_page(item, error.reason, error.detail)
+        article = feedtext.complete(article, message.entry, language=source.language)
+        return self._commit(item, article, origin="page")
+
+    def _commit(self, item: _Item, article: Article, *, origin: Origin, reason: str | None = None) -> Outcome:
+        """Commit under the article's own id; the message's id becomes an alias where the two differ."""
+        message = item.message
+        article = msgspec.structs.replace(article, url=urls.clean(article.url))
+        id, record = self._identity(article)
+        if article.canonical_url and id == _id_or_none(article.canonical_url):
+            article = msgspec.structs.replace(article, url=urls.clean(article.canonical_url))
+        new = False
+        if record is None:
+            now = datetime.fromtimestamp(self._clock(), UTC)
+            doc = document(
+                article,
+                id=id,
+                source=message.source,
+                first_seen=message.first_seen,
+                fetched_at=now,
+                summary=summarize(article),
+                origin=origin,
+                origin_reason=reason,
+            )
+            record, new = self._articles.commit(doc, now=now, announce=message.announce, trace=message.trace)
+        if message.id != record.id:
+            self._articles.put_alias(
+                message.id, record, url=message.url, source=message.source, first_seen=message.first_seen
+            )
+        if not new:
+            return self._known(item, record)
+        return self._outcome(item, "stored", reason or "", title=article.title, origin=origin, record=record)
+
+    def _identity(self, article: Article) -> tuple[str, Record | None]:
+        """The id the article belongs under, and the record that is there already.
+
+        Its canonical link is a claim, and another article may live at the address it names: titles decide.
+        """
+        own = urls.article_id(article.url)
+        claimed = article.canonical_url
+        claimed_id = _id_or_none(claimed) if claimed else None
+        known = self._articles.records([own] + ([claimed_id] if claimed_id else []))
+        stored = {id: record for id, record in known.items() if record.status != "unavailable"}
+        if claimed and claimed_id and claimed_id != own and own not in stored:
+            there = stored.get(claimed_id)
+            if urls.believable_canonical(article.url, claimed, article.title, there.title if there else None):
+                return claimed_id, there
+        return own, stored.get(own)
+
+    # ---- how messages end ----------------------------------------------------------------------------------------
+
+    def _known(self, item: _Item, record: Record) -> Outcome:
+        """The article is committed already: take back what a lost try left, and note the source."""
+        message = item.message
+        if record.status == "alias" and record.target:
+            record = self._articles.record(record.target) or record
+        self._articles.withdraw(record, object_key(record.id, message.source, message.first_seen))
+        if record.status == "stored" and message.source not in record.sources:
+            self._articles.add_source(record.id, message.source)
+        return self._outcome(item, "known", title=record.title, record=record)
+
+    def _without_page(self, item: _Item, reason: str, detail: str = "") -> Outcome:
+        """The page can't be had, for good: the feed's own text is the article, or the loss is recorded."""
+        message = item.message
+        if feedtext.is_full_text(message.entry):
+            return self._from_feed(item, reason)
+        self._articles.put_unavailable(
+            message.id,
+            url=message.url,
+            source=message.source,
+            first_seen=message.first_seen,
+            reason=reason,
+            trace=message.trace,
+        )
+        return self._outcome(item, "unavailable", reason, detail=detail)
+
+    def _from_feed(self, item: _Item, reason: str) -> Outcome:
+        message = item.message
+        assert message.entry is not None  # noqa: S101 - both callers have looked
+        article = feedtext.to_article(message.entry, message.url, language=self._source(message).language)
+        return self._commit(item, article, origin="feed", reason=reason)
+
+    def _after_failure(self, item: _Item, error: FetchTransient) -> Outcome:
+        """The fetch failed, but may succeed later: come back, until it has been tried often enough."""
+        message = item.message
+        if message.attempt + 1 >= MAX_ATTEMPTS:
+            if feedtext.is_full_text(message.entry):
+                return self._from_feed(item, error.reason)
+            return self._give_up(item, error, error.reason)
+        delay = max(error.retry_after or 0.0, min(MAX_RETRY_DELAY, self._retry_delay * 2.0**message.attempt))
+        again = message.again(at=self._clock() + delay, reason=error.reason, failed=True)
+        return self._send_again([(item, again)])[0]
+
+    def _after_aws_error(self, item: _Item, error: Exception) -> Outcome:
+        """Our own house is in trouble: come back; if even that fails, the queue's visibility brings it back."""
+        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+        return self._send_again([(item, item.message.again(at=self._clock() + 30, reason=f"aws-{code}"))])[0]
+
+    def _postpone(self, items: list[_Item], at: float, delay: float, reason: str) -> list[Outcome]:
+        """Send the items again, one host's delay apart, so that they don't all come at once to find the host busy."""
+        return self._send_again(
+            [(item, item.message.again(at=at + i * delay, reason=reason)) for i, item in enumerate(items)]
+        )
+
+    def _send_again(self, items: list[tuple[_Item, ArticleMessage]]) -> list[Outcome]:
+        refused = self._queue.send([again for _, again in items], now=self._clock())
+        return [
+            self._outcome(item, "unfinished", "send-refused")
+            if any(again is one for one in refused)
+            else self._outcome(item, "postponed", again.reason, retry_at=again.not_before, attempt=again.attempt)
+            for item, again in items
+        ]
+
+    def _give_up(self, item: _Item, error: Exception, reason: str) -> Outcome:
+        failure = Failure(reason=reason, error=f"{type(error).__name__}: {error}", place=_place(error))
+        self._queue.give_up(item.body, failure, group_id=group(item.message.url))
+        return self._outcome(item, "given-up", reason, detail=failure.error)
+
+    def _poison(self, message_id: str, body: str, error: MessageError) -> Outcome:
+        outcome = Outcome(status="given-up", message_id=message_id, reason=error.reason, detail=error.detail)
+        try:
+            self._queue.give_up(body, Failure(reason=error.reason, error=str(error), place=_place(error)))
+        except (ClientError, BotoCoreError):
+            return msgspec.structs.replace(outcome, status="unfinished")
+        return outcome
+
+    def _guarded(self, item: _Item, work: Callable[[], Outcome]) -> Outcome:
+        """Nothing that befalls one article reaches another: what `work` didn't expect parks the message with why."""
+        try:
+            return work()
+        except (ClientError, BotoCoreError) as error:
+            return self._after_aws_error(item, error)
+        except Exception as error:
+            log.exception("unexpected", extra={"url": item.message.url, "trace": item.message.trace})
+            try:
+                return self._give_up(item, error, "unexpected")
+            except (ClientError, BotoCoreError):
+                return self._outcome(item, "unfinished", "unexpected", detail=repr(error))
+
+    # ---- small questions -----------------------------------------------------------------------------------------
+
+    def _time_for_a_page(self) -> bool:
+        return self._clock() + TIME_FOR_A_PAGE <= self._deadline
+
+    def _outcome(
+        self,
+        item: _Item,
+        status: Status,
+        reason: str = "",
+        *,
+        detail: str = "",
+        title: str = "",
+        origin: Origin | None = None,
+        record: Record | None = None,
+        retry_at: float | None = None,
+        attempt: int | None = None,
+    ) -> Outcome:
+        message = item.message
+        return Outcome(
+            status=status,
+            message_id=item.message_id,
+            id=record.id if record else message.id,
+            source=message.source,
+            url=message.url,
+            reason=reason,
+            detail=detail[:500],
+            trace=message.trace,
+            attempt=message.attempt if attempt is None else attempt,
+            origin=origin,
+            title=title,
+            s3_key=record.s3_key if record else None,
+            retry_at=retry_at,
+        )
+
+    def _source(self, message: ArticleMessage) -> Source:
+        """The message's source; one that left the file meanwhile still gets its articles, with the defaults."""
+        found = self._sources.source(message.source)
+        return found or Source(id=message.source, name=message.source, url=message.url)
+
+    def _host_key(self, message: ArticleMessage) -> str:
+        shared = self._source(message).host_key if not message.hops else None
+        return shared or urls.host_key(message.url)
+
+    def _needs_page(self, message: ArticleMessage) -> bool:
+        return self._source(message).fetch == "page" or not feedtext.is_full_text(message.entry)
+
+
+def _id_or_none(url: str) -> str | None:
+    try:
+        return urls.article_id(url)
+    except urls.UrlError:
+        return None
+
+
+def _is_home(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.path in ("", "/") and not parts.query
+
+
+def _place(error: BaseException) -> str:
+    """`file:line in function` of where an exception came from."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else ""

@@ -1,0 +1,90 @@
+"""What is remembered of a source between polls: how it stands, and which entries it has shown.
+
+Two items a source. `poll` is small, for it is written at every poll. `window` holds 8 bytes for each entry shown
+lately, newest last, and is read and written only when the feed's body changed: an unchanged poll costs no read per
+entry, and a new entry no item of its own. Falling out of the window loses nothing: parse knows the article still.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from broadsheet.dynamo import from_item, to_item, unprocessed
+from broadsheet.polling import PollState
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+KEY_BYTES = 8  # of SHA-256: two of a window's keys collide once in 10^13 articles
+WINDOW = 40_000  # keys kept at most: 320 KB of the 400 KB an item may have
+
+
+class Window:
+    """The keys of entries shown lately. Immutable: `with_shown` gives the next one."""
+
+    def __init__(self, packed: bytes = b"") -> None:
+        self.packed = packed
+        self._keys = {packed[i : i + KEY_BYTES] for i in range(0, len(packed), KEY_BYTES)}
+
+    def __contains__(self, key: str) -> bool:
+        return _short(key) in self._keys
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def with_shown(self, keys: Iterable[str]) -> "Window":
+        """The window after these keys were shown: they are the newest, and as many older ones stay, or 500."""
+        shown = list(dict.fromkeys(_short(key) for key in keys))
+        newest = set(shown)
+        older = [
+            key for i in range(0, len(self.packed), KEY_BYTES) if (key := self.packed[i : i + KEY_BYTES]) not in newest
+        ]
+        room = max(len(shown), 500)  # a feed that flips between two states, or drops an entry and brings it back
+        return Window(b"".join((older[-room:] + shown)[-WINDOW:]))
+
+
+class Polls:
+    """The source items of the State table."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+
+    def states(self, source_ids: Sequence[str]) -> dict[str, PollState]:
+        """How the sources stood after their last poll; a source that was never polled is absent."""
+        wanted: list[Any] = [_key(id, "poll") for id in source_ids]
+        states: dict[str, PollState] = {}
+        while wanted:
+            answer = self._dynamodb.batch_get_item(RequestItems={self._table: {"Keys": wanted[:100]}})
+            for item in answer["Responses"].get(self._table, []):
+                values = from_item(item)
+                states[values["pk"].removeprefix("source#")] = msgspec.convert(values, PollState)
+            wanted = unprocessed(answer, self._table) + wanted[100:]
+        return states
+
+    def save(self, source_id: str, state: PollState) -> None:
+        """Remember how the source stands. The last write of a poll: what it says was all sent."""
+        self._put(source_id, "poll", msgspec.structs.asdict(state))
+
+    def window(self, source_id: str) -> Window | None:
+        """The entries the source has shown; None before its first poll succeeded."""
+        key = _key(source_id, "window")
+        answer = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
+        return Window(from_item(answer["Item"])["keys"]) if "Item" in answer else None
+
+    def save_window(self, source_id: str, window: Window) -> None:
+        """Remember the entries shown; only after their messages were accepted."""
+        self._put(source_id, "window", {"keys": window.packed})
+
+    def _put(self, source_id: str, sk: str, values: dict[str, Any]) -> None:
+        self._dynamodb.put_item(TableName=self._table, Item={**_key(source_id, sk), **to_item(values)})
+
+
+def _short(key: str) -> bytes:
+    return hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()[:KEY_BYTES]
+
+
+def _key(source_id: str, sk: str) -> dict[str, Any]:
+    return {"pk": {"S": f"source#{source_id}"}, "sk": {"S": sk}}

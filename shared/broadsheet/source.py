@@ -1,0 +1,164 @@
+"""What a source and a channel are, and the one file that lists them."""
+
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import msgspec
+import yaml
+
+from broadsheet.errors import BroadsheetError
+
+Id = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+HttpUrl = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/]+(/\S*)?$")]
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where the wheel has it: ten times as fast
+
+
+class SourcesError(BroadsheetError):
+    """The sources file is wrong; `subject` is `file:line`, `reason` the field's path and what is wrong with it."""
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where articles come from. `interval` in minutes, `delay` (between two requests to its host) in seconds."""
+
+    id: Id
+    name: str
+    url: HttpUrl
+    kind: Literal["feed", "sitemap", "listing"] = "feed"
+    language: str | None = None
+    timezone: str | None = None  # for pages that print a local time without saying so
+    interval: Annotated[float, msgspec.Meta(ge=1, le=10080)] = 15
+    # 5 s: what Media Cloud's fetcher keeps at least between two requests to one host; news-crawl keeps 9 s
+    delay: Annotated[float, msgspec.Meta(ge=0, le=900)] = 5
+    fetch: Literal["page", "feed"] = "page"  # feed: the feed's own text is the article, no page is asked for
+    announce_first: Annotated[int, msgspec.Meta(ge=0)] = 1
+    channels: tuple[Id, ...] = ()
+    rules: str | None = None  # name of a publisher rule, where the article's host doesn't tell it
+    select: str | None = None  # of a listing: the CSS selector of its article links
+    off_site: bool = False  # follow links that leave the source's own site
+    host_key: str | None = None  # sources whose hosts share one server share one turn under this name
+    user_agent: str | None = None
+    max_new_per_poll: Annotated[int, msgspec.Meta(ge=1)] = 500
+
+
+class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where summaries go. Its secret (a webhook's URL, a token) lies in SSM under its id, never in this file."""
+
+    id: Id
+    kind: str
+    # Slack takes one post a second per webhook; nobody else we know takes fewer
+    interval: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 1
+
+
+class Sources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
+    """The file: the channels, and the sources that name them."""
+
+    sources: tuple[Source, ...]
+    channels: tuple[Channel, ...] = ()
+
+    @cached_property
+    def _by_id(self) -> dict[str, Source]:
+        return {source.id: source for source in self.sources}
+
+    def source(self, source_id: str) -> Source | None:
+        """The source with this id, or None once it has been taken out of the file."""
+        return self._by_id.get(source_id)
+
+    def channels_of(self, source_ids: Iterator[str] | tuple[str, ...]) -> tuple[Channel, ...]:
+        """The channels that hear of an article found in any of these sources, each once, in the file's order."""
+        wanted = {channel for id in source_ids if (source := self.source(id)) for channel in source.channels}
+        return tuple(channel for channel in self.channels if channel.id in wanted)
+
+
+def load(path: str | Path, *, kinds: frozenset[str] | None = None) -> Sources:
+    """Read the sources file at `path`; raises SourcesError, naming line and field."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SourcesError(str(path), "unreadable", str(error)) from error
+    return parse(text, name=str(path), kinds=kinds)
+
+
+def parse(text: str, *, name: str = "sources.yaml", kinds: frozenset[str] | None = None) -> Sources:
+    """Read a sources file's text. `kinds` are the channel kinds there are; None accepts any."""
+    try:
+        node = yaml.compose(text, Loader=_Loader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise SourcesError(f"{name}:{mark.line + 1 if mark else 1}", "not YAML", str(error).split("\n")[0]) from error
+    lines: dict[str, int] = {}
+    try:
+        data = _plain(node, "$", lines, name)
+        sources = msgspec.convert(data, Sources)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).rpartition(" - at `")
+        path = path.rstrip("`") if message else "$"
+        raise SourcesError(f"{name}:{_line(lines, path)}", _field(path, data), message or str(error)) from error
+    for path, reason in _contradictions(sources, kinds):
+        raise SourcesError(f"{name}:{_line(lines, path)}", _field(path, data), reason)
+    return sources
+
+
+def _contradictions(sources: Sources, kinds: frozenset[str] | None) -> Iterator[tuple[str, str]]:
+    """What no type can say: ids that repeat, names that lead nowhere."""
+    for section, ids in (("channels", [c.id for c in sources.channels]), ("sources", [s.id for s in sources.sources])):
+        first = {id: i for i, id in reversed(list(enumerate(ids)))}
+        for i, id in enumerate(ids):
+            if first[id] != i:
+                yield f"$.{section}[{i}].id", f"{id!r} is taken by an earlier entry"
+    for i, channel in enumerate(sources.channels):
+        if kinds is not None and channel.kind not in kinds:
+            yield f"$.channels[{i}].kind", f"no channel kind {channel.kind!r}; there are {', '.join(sorted(kinds))}"
+    known = {channel.id for channel in sources.channels}
+    for i, source in enumerate(sources.sources):
+        for j, channel_id in enumerate(source.channels):
+            if channel_id not in known:
+                yield f"$.sources[{i}].channels[{j}]", f"no channel {channel_id!r} in this file"
+        if source.kind == "listing" and not source.select:
+            yield f"$.sources[{i}]", "a listing needs `select`, the CSS selector of its article links"
+        if source.timezone:
+            try:
+                ZoneInfo(source.timezone)
+            except (ZoneInfoNotFoundError, ValueError):
+                yield f"$.sources[{i}].timezone", f"no time zone {source.timezone!r}"
+
+
+def _plain(node: Any, path: str, lines: dict[str, int], name: str) -> Any:
+    """The plain value of a YAML node; notes the line of every path, which msgspec's errors then name."""
+    if node is None:
+        return None
+    lines[path] = node.start_mark.line + 1
+    if isinstance(node, yaml.MappingNode):
+        plain: dict[str, Any] = {}
+        for key, value in node.value:
+            lines[f"{path}.{key.value}"] = key.start_mark.line + 1
+            if key.value in plain:
+                raise SourcesError(f"{name}:{key.start_mark.line + 1}", key.value, "given twice")
+            plain[key.value] = _plain(value, f"{path}.{key.value}", lines, name)
+        return plain
+    if isinstance(node, yaml.SequenceNode):
+        return [_plain(item, f"{path}[{i}]", lines, name) for i, item in enumerate(node.value)]
+    constructor = yaml.constructor.SafeConstructor()
+    return constructor.construct_object(node)
+
+
+def _line(lines: dict[str, int], path: str) -> int:
+    """The line of a path, or of the nearest thing around it: a missing field has no line of its own."""
+    while path not in lines and path not in ("", "$"):
+        path = re.sub(r"(\.[^.\[]*|\[[^\]]*\])$", "", path)
+    return lines.get(path, 1)
+
+
+def _field(path: str, data: Any) -> str:
+    """A path as a person says it: `source rfi-zh: interval` rather than `$.sources[0].interval`."""
+    match = re.match(r"^\$\.(source|channel)s\[(\d+)\]\.?(.*)$", path)
+    if not match:
+        return path.removeprefix("$.") if path != "$" else "the file"
+    section, index, field = match[1], int(match[2]), match[3]
+    entry = data[f"{section}s"][index]
+    id = entry.get("id") if isinstance(entry, dict) else None
+    return f"{section} {id or f'no. {index + 1}'}" + (f": {field}" if field else "")

@@ -1,0 +1,305 @@
+"""The articles: objects in S3, and the records whose conditional put is the commit point.
+
+Writing is safe to repeat from any step. The object's key is computed from the message alone and is written once
+(`If-None-Match`); the record is made from the object that is there, so that the two agree whoever wrote first.
+"""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
+from botocore.exceptions import ClientError
+
+from broadsheet.article import SCHEMA, Article, Origin
+from broadsheet.dynamo import from_item, instant, to_item, unprocessed
+from broadsheet.errors import BroadsheetError
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+
+# A record is for lists and channels, and an item holds 400 KB at most; the object has everything whole.
+MAX_TITLE, MAX_SUMMARY, MAX_URL, MAX_NAMES = 1000, 2000, 8000, 30
+
+
+class StoreError(BroadsheetError):
+    """A record or object isn't as this version can read it; `subject` is its key."""
+
+
+class StoredArticle(Article, frozen=True, kw_only=True):
+    """The document consumers read from S3: the article, and how it came to us.
+
+    `source` and `first_seen` are those of the first sighting. `origin` says whether the page, the feed's own text or
+    a seed document was read; `origin_reason` why it wasn't the page. `content_hash` is over title, standfirst and
+    text, and carries its version.
+    """
+
+    schema: str = SCHEMA
+    id: str
+    source: str
+    first_seen: datetime
+    fetched_at: datetime
+    origin: Origin = "page"
+    origin_reason: str | None = None
+    revision: int = 1
+    content_hash: str = ""
+    summary: str = ""
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """What the Articles table says of an id.
+
+    `stored` is an article; `alias` another address of `target`; `unavailable` one whose page can't be had, with the
+    reason, until another sighting brings it. Instants are ISO 8601 in UTC.
+    """
+
+    id: str
+    status: Literal["stored", "alias", "unavailable"]
+    url: str
+    source: str
+    first_seen: str
+    sources: set[str] = set()
+    target: str | None = None
+    reason: str | None = None
+    title: str = ""
+    summary: str = ""
+    published_at: str | None = None
+    language: str | None = None
+    authors: tuple[str, ...] = ()
+    section: str | None = None
+    tags: tuple[str, ...] = ()
+    image: str | None = None
+    origin: Origin = "page"
+    s3_key: str | None = None
+    content_hash: str = ""
+    revision: int = 1
+    announce: bool = True
+    trace: str = ""
+    sort_at: str | None = None
+    outbox_hour: str | None = None
+    outbox_at: str | None = None
+
+
+def object_key(article_id: str, source: str, first_seen: datetime) -> str:
+    """Where an article's object lies; from what its message carries, so that a retry computes it again."""
+    return f"articles/v1/source={source}/date={first_seen.astimezone(UTC):%Y-%m-%d}/{article_id}.json"
+
+
+def content_hash(article: Article) -> str:
+    """`1:` and 32 hexadecimal digits over what a reader would call the content; empty fields don't count."""
+    parts = [part for part in (article.title, article.standfirst, article.text) if part]
+    return "1:" + hashlib.sha256("\x1f".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def document(
+    article: Article,
+    *,
+    id: str,
+    source: str,
+    first_seen: datetime,
+    fetched_at: datetime,
+    summary: str,
+    origin: Origin = "page",
+    origin_reason: str | None = None,
+) -> StoredArticle:
+    """The document of an article. All instants become UTC, so that consumers can sort them as strings."""
+    return StoredArticle(
+        **{
+            **{name: getattr(article, name) for name in article.__struct_fields__},
+            "published_at": _utc(article.published_at),
+            "modified_at": _utc(article.modified_at),
+        },
+        id=id,
+        source=source,
+        first_seen=first_seen.astimezone(UTC).replace(microsecond=0),
+        fetched_at=fetched_at.astimezone(UTC).replace(microsecond=0),
+        summary=summary,
+        origin=origin,
+        origin_reason=origin_reason,
+        content_hash=content_hash(article),
+    )
+
+
+def record_of(document: StoredArticle, *, key: str, committed_at: datetime, announce: bool, trace: str) -> Record:
+    """The record that commits a document lying at `key`."""
+    published = instant(document.published_at) if document.published_at else None
+    lead = next(iter(document.images), None)
+    return Record(
+        id=document.id,
+        status="stored",
+        url=document.url[:MAX_URL],
+        source=document.source,
+        sources={document.source},
+        first_seen=instant(document.first_seen),
+        title=document.title[:MAX_TITLE],
+        summary=document.summary[:MAX_SUMMARY],
+        published_at=published,
+        language=document.language,
+        authors=tuple(author[:200] for author in document.authors[:MAX_NAMES]),
+        section=document.section[:200] if document.section else None,
+        tags=tuple(tag[:200] for tag in document.tags[:MAX_NAMES]),
+        image=lead.url if lead and len(lead.url) <= MAX_URL else None,
+        origin=document.origin,
+        s3_key=key,
+        content_hash=document.content_hash,
+        revision=document.revision,
+        announce=announce,
+        trace=trace,
+        sort_at=published or instant(document.first_seen),
+        # Only what is to be announced enters the outbox index; the rest costs it nothing.
+        outbox_hour=instant(committed_at)[:13] if announce else None,
+        outbox_at=instant(committed_at) if announce else None,
+    )
+
+
+class Articles:
+    """The Articles table and the bucket."""
+
+    def __init__(self, dynamodb: "DynamoDBClient", table: str, s3: "S3Client", bucket: str) -> None:
+        self._dynamodb = dynamodb
+        self._table = table
+        self._s3 = s3
+        self._bucket = bucket
+
+    def records(self, ids: Iterable[str]) -> dict[str, Record]:
+        """The records there are for these ids. Eventually consistent, at a tenth of a write's price: the commit's
+        condition decides, not this."""
+        wanted: list[Any] = [{"id": {"S": id}} for id in dict.fromkeys(ids)]
+        found: dict[str, Record] = {}
+        while wanted:
+            answer = self._dynamodb.batch_get_item(RequestItems={self._table: {"Keys": wanted[:100]}})
+            for item in answer["Responses"].get(self._table, []):
+                record = record_from_item(item)
+                found[record.id] = record
+            wanted = unprocessed(answer, self._table) + wanted[100:]
+        return found
+
+    def record(self, id: str) -> Record | None:
+        """One record, strongly consistent."""
+        answer = self._dynamodb.get_item(TableName=self._table, Key={"id": {"S": id}}, ConsistentRead=True)
+        return record_from_item(answer["Item"]) if "Item" in answer else None
+
+    def read(self, key: str) -> StoredArticle:
+        """The document at a key."""
+        body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        try:
+            return msgspec.json.decode(body, type=StoredArticle)
+        except msgspec.DecodeError as error:
+            raise StoreError(f"s3://{self._bucket}/{key}", "unreadable", str(error)) from error
+
+    def commit(self, document: StoredArticle, *, now: datetime, announce: bool, trace: str) -> tuple[Record, bool]:
+        """Write the object, then the record; returns the record that holds and whether it is new.
+
+        Whoever loses the commit takes an object of its own back, unless it is the very one that was committed.
+        """
+        key = object_key(document.id, document.source, document.first_seen)
+        try:
+            self._s3.put_object(
+                Bucket=self._bucket,
+                Key=key,
+                Body=msgspec.json.encode(document),
+                ContentType="application/json; charset=utf-8",
+                IfNoneMatch="*",
+            )
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "PreconditionFailed":
+                raise
+            document = self.read(key)  # an earlier try got this far; what it wrote is what counts
+        record = record_of(document, key=key, committed_at=now, announce=announce, trace=trace)
+        try:
+            self._put(record, "attribute_not_exists(id) OR #status = :unavailable")
+        except self._dynamodb.exceptions.ConditionalCheckFailedException as refused:
+            existing = record_from_item(refused.response["Item"])  # type: ignore[typeddict-item]  # absent from the stubs
+            self.withdraw(existing, key)
+            return existing, False
+        return record, True
+
+    def withdraw(self, committed: Record, key: str) -> None:
+        """Delete the object at `key`, which an uncommitted try may have left, unless it is the committed one."""
+        if committed.s3_key != key:
+            self._s3.delete_object(Bucket=self._bucket, Key=key)
+
+    def add_source(self, id: str, source: str) -> None:
+        """Note that the article was found in this source as well."""
+        self._dynamodb.update_item(
+            TableName=self._table,
+            Key={"id": {"S": id}},
+            UpdateExpression="ADD sources :source",
+            ConditionExpression="attribute_exists(id)",
+            ExpressionAttributeValues={":source": {"SS": [source]}},
+        )
+
+    def put_alias(self, id: str, target: Record, *, url: str, source: str, first_seen: datetime) -> None:
+        """Note that `id`, the address `url`, is another address of `target`."""
+        self._put_if_absent(
+            Record(
+                id=id,
+                status="alias",
+                url=url[:MAX_URL],
+                source=source,
+                first_seen=instant(first_seen),
+                target=target.target or target.id,
+                announce=False,
+            )
+        )
+
+    def put_unavailable(self, id: str, *, url: str, source: str, first_seen: datetime, reason: str, trace: str) -> None:
+        """Note that the article's page can't be had, and why. A later sighting may still bring it."""
+        self._put_if_absent(
+            Record(
+                id=id,
+                status="unavailable",
+                url=url[:MAX_URL],
+                source=source,
+                sources={source},
+                first_seen=instant(first_seen),
+                reason=reason,
+                announce=False,
+                trace=trace,
+            )
+        )
+
+    def outbox(self, since: float, until: float) -> Iterator[str]:
+        """Ids of the articles to be announced that were committed between two instants (epoch seconds)."""
+        hour = datetime.fromtimestamp(since, UTC).replace(minute=0, second=0, microsecond=0)
+        first, last = (instant(datetime.fromtimestamp(at, UTC)) for at in (since, until))
+        while hour.timestamp() <= until:
+            pages = self._dynamodb.get_paginator("query").paginate(
+                TableName=self._table,
+                IndexName="outbox",
+                KeyConditionExpression="outbox_hour = :hour AND outbox_at BETWEEN :first AND :last",
+                ExpressionAttributeValues=to_item({":hour": instant(hour)[:13], ":first": first, ":last": last}),
+            )
+            for page in pages:
+                yield from (item["id"]["S"] for item in page["Items"])
+            hour += timedelta(hours=1)
+
+    def _put_if_absent(self, record: Record) -> None:
+        with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):  # somebody knows better already
+            self._put(record, "attribute_not_exists(id) OR #status = :unavailable")
+
+    def _put(self, record: Record, condition: str) -> None:
+        self._dynamodb.put_item(
+            TableName=self._table,
+            Item=to_item(msgspec.structs.asdict(record)),
+            ConditionExpression=condition,
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":unavailable": {"S": "unavailable"}},
+            ReturnValuesOnConditionCheckFailure="ALL_OLD",
+        )
+
+
+def record_from_item(item: Any) -> Record:
+    """The record of an item as a table or its stream gives it."""
+    values = from_item(item)
+    try:
+        return msgspec.convert(values, Record)
+    except msgspec.ValidationError as error:
+        raise StoreError(f"record {values.get('id')}", "unreadable", str(error)) from error
+
+
+def _utc(at: datetime | None) -> datetime | None:
+    return at.astimezone(UTC) if at else None

@@ -19,6 +19,7 @@ Unit = Literal["characters", "bytes", "utf16"]
 
 ELLIPSIS = "…"
 
+_AHEAD = 100  # characters after a cut that tell whether it parts a sentence, a word or a cluster
 _SENTENCES = 60  # news says it early, and the similarity matrix grows with the square
 _DAMPING = 0.85  # PageRank's
 _POSITION = 0.35  # weight of the k-th sentence falls as k^-0.35
@@ -85,6 +86,7 @@ def shorten(text: str, limit: int, unit: Unit = "characters") -> str:
     """
     if measure(text, unit) <= limit:
         return text
+    text = text[: limit + _AHEAD]  # a character is at least one of any unit
     fits = _prefix(text, limit, unit)
     ends = [m.end() for m in _ends(text) if m.end() <= len(fits)]
     if ends and ends[-1] * 2 >= len(fits):

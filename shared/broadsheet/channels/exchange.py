@@ -72,10 +72,12 @@ class Channel:
             pass  # raised below, where no cause can carry the secret into a log
         else:
             return unlocked
-        needed = ", ".join(field.encode_name for field in fields if field.required)
-        optional = ", ".join(field.encode_name for field in fields if not field.required)
-        shapes = f"a JSON object with {needed}" + (f" and optionally {optional}" if optional else "")
-        raise ChannelClosedError(self.id, "malformed-secret", f"expected {shapes}, or the bare {fields[0].encode_name}")
+        needed = [field.encode_name for field in fields if field.required]
+        optional = [field.encode_name for field in fields if not field.required]
+        expected = f"expected a JSON object with {', '.join(needed)}"
+        expected += f" and optionally {', '.join(optional)}" if optional else ""
+        expected += f", or the bare {needed[0]}" if len(needed) == 1 else ""
+        raise ChannelClosedError(self.id, "malformed-secret", expected)
 
     def redact(self, text: str) -> str:
         """Returns the channel's own words on one line, cut, and without anything out of the secret."""
@@ -122,8 +124,14 @@ def encode(payload: object) -> bytes:
     return json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
 
 
+def require_success(channel: Channel, response: Response) -> None:
+    """Raises what a status other than 2xx means where the channel documents nothing else."""
+    if not 200 <= response.status < 300:
+        raise refusal(channel, response)
+
+
 def refusal(channel: Channel, response: Response) -> DeliveryError:
-    """What a status other than 2xx means where the channel documents nothing else."""
+    """The error an HTTP status stands for; the channel's own words are its detail."""
     status = response.status
     reason, detail = f"http-{status}", text_of(response)
     if status == 429:

@@ -8,7 +8,17 @@ import re
 from typing import Any
 
 from broadsheet.channels.announcement import Announcement, Receipt
-from broadsheet.channels.exchange import Channel, Http, Response, Secret, encode, object_of, refusal, send, text_of
+from broadsheet.channels.exchange import (
+    Channel,
+    Http,
+    Response,
+    Secret,
+    encode,
+    object_of,
+    require_success,
+    send,
+    text_of,
+)
 from broadsheet.channels.wording import context, fit, headline, lead, link
 
 _SECTION = 3000
@@ -75,8 +85,7 @@ def _check(channel: Channel, response: Response) -> None:
     words = text_of(response).strip()
     if words in _CLOSED:
         raise channel.closed(words)
-    if not 200 <= response.status < 300:
-        raise refusal(channel, response)
+    require_success(channel, response)
     answer = object_of(response)
     if words not in ("", "ok") and not answer.get("ok") and not answer.get("success"):
         raise channel.refused("unexpected-answer", words, perhaps_delivered=True)  # a log-in page, say

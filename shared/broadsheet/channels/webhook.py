@@ -15,7 +15,7 @@ from typing import Any, Literal
 import msgspec
 
 from broadsheet.channels.announcement import Announcement, Receipt
-from broadsheet.channels.exchange import Channel, Http, Secret, encode, refusal, send
+from broadsheet.channels.exchange import Channel, Http, Secret, encode, require_success, send
 from broadsheet.channels.wording import link, plain
 
 SCHEMA: Literal["broadsheet.announcement.v1"] = "broadsheet.announcement.v1"
@@ -99,8 +99,7 @@ def post(channel: Channel, announcement: Announcement, http: Http) -> Receipt:
     if secret.hmac_key:
         headers["webhook-signature"] = sign(_key(channel, secret.hmac_key), announcement.delivery_id, stamp, body)
     response = send(http, channel, secret.url, body, headers)
-    if not 200 <= response.status < 300:
-        raise refusal(channel, response)
+    require_success(channel, response)
     return Receipt(channel_id=channel.id, delivery_id=announcement.delivery_id)
 
 

@@ -81,11 +81,12 @@ def fit(text: str, limit: int, escape: Callable[[str], str] = str, unit: Unit = 
     """Escapes `text`, shortened first so that the escaped form is within `limit`: no escape is ever cut in two."""
     room = limit
     while room > 0:
-        escaped = escape(shorten(text, room, unit))
-        over = measure(escaped, unit) - limit
-        if over <= 0:
+        kept = shorten(text, room, unit)
+        escaped = escape(kept)
+        size = measure(escaped, unit)
+        if size <= limit:
             return escaped
-        room = min(room, measure(text, unit)) - max(1, over // 6)  # an escape lengthens a character up to six times
+        room = measure(kept, unit) * limit // size  # less than before, since size is over the limit
     return ELLIPSIS if limit >= measure(ELLIPSIS, unit) and text else ""
 
 

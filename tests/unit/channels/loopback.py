@@ -51,8 +51,8 @@ class Receiver:
 class Wire:
     """The plainest `Http`: urllib3, no redirects, its errors as BroadsheetErrors that name the URL."""
 
-    def __init__(self) -> None:
-        self._pool = urllib3.PoolManager(retries=False, timeout=0.5)
+    def __init__(self, timeout: float = 10) -> None:
+        self._pool = urllib3.PoolManager(retries=False, timeout=timeout)
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         try:

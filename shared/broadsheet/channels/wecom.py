@@ -1,0 +1,68 @@
+"""WeCom's (企业微信) group bot: Markdown without escapes, so characters that mean something are written full-width.
+
+Limits: 4,096 *bytes* of content; 20 messages a minute. The answer is 200 even when the post failed: `errcode` tells.
+https://developer.work.weixin.qq.com/document/path/91770
+"""
+
+from typing import Any
+
+from broadsheet.channels.announcement import Announcement, Receipt
+from broadsheet.channels.dingtalk import literal
+from broadsheet.channels.exchange import (
+    Channel,
+    Http,
+    Response,
+    Secret,
+    encode,
+    object_of,
+    require_success,
+    send,
+    text_of,
+)
+from broadsheet.channels.wording import context, fit, headline, lead, link
+
+_TITLE = 600  # bytes
+_SUMMARY = 2400
+_CONTEXT = 400
+_LINK = 600
+
+_TRANSIENT = {-1: None, 45009: 60.0, 45033: 60.0}  # busy; over the minute's limit; too many at once
+_CLOSED = {93000, 93004, 93008, 93017}  # no such webhook, bot switched off, bot not in the group
+
+
+class WeComSecret(Secret, frozen=True):
+    """The bot's URL with its key."""
+
+    url: str
+
+
+def render(announcement: Announcement) -> dict[str, Any]:
+    """Returns {"msgtype": "markdown", …}: the linked title, the summary, and who said it when."""
+    title = fit(headline(announcement), _TITLE, literal, "bytes")
+    address = link(announcement.url)
+    linked = f"[{title}]({address})" if address and len(address) <= _LINK else title
+    said = fit(context(announcement), _CONTEXT, literal, "bytes")
+    comment = f'<font color="comment">{said}</font>' if said else ""
+    parts = [f"**{linked}**", fit(lead(announcement), _SUMMARY, literal, "bytes"), comment]
+    return {"msgtype": "markdown", "markdown": {"content": "\n".join(part for part in parts if part)}}
+
+
+def post(channel: Channel, announcement: Announcement, http: Http) -> Receipt:
+    secret = channel.unlock(WeComSecret)
+    _check(channel, send(http, channel, secret.url, encode(render(announcement))))
+    return Receipt(channel_id=channel.id, delivery_id=announcement.delivery_id)
+
+
+def _check(channel: Channel, response: Response) -> None:
+    require_success(channel, response)
+    answer = object_of(response)
+    code, said = answer.get("errcode"), str(answer.get("errmsg", ""))
+    if code == 0:
+        return
+    if not isinstance(code, int):
+        raise channel.refused("unexpected-answer", text_of(response), perhaps_delivered=True)
+    if code in _TRANSIENT:
+        raise channel.transient(f"errcode-{code}", said, retry_after=_TRANSIENT[code])
+    if code in _CLOSED:
+        raise channel.closed(f"errcode-{code}", said)
+    raise channel.refused(f"errcode-{code}", said)

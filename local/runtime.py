@@ -1,0 +1,196 @@
+"""The Lambda service: a function's code loaded and invoked in this process, with its own environment and nothing else.
+
+One invocation runs at a time: the environment and the standard streams are the process's.
+"""
+
+import importlib.util
+import io
+import json
+import logging
+import os
+import sys
+import threading
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from typing import Any
+
+import msgspec
+
+from broadsheet.errors import BroadsheetError
+from local.stack import CREDENTIALS, Function
+
+Handler = Callable[[Any, Any], Any]
+
+
+class StartError(BroadsheetError):
+    """A function's module does not load: Lambda would fail every invocation at init."""
+
+
+class Context:
+    """What a handler gets as `context`."""
+
+    function_version = "$LATEST"
+    client_context = None
+    identity = None
+
+    def __init__(self, function: Function) -> None:
+        self.function_name = function.name
+        self.invoked_function_arn = function.arn
+        self.memory_limit_in_mb = function.memory
+        self.aws_request_id = str(uuid.uuid4())
+        self.log_group_name = f"/aws/lambda/{function.name}"
+        self.log_stream_name = "local"
+        self._deadline = time.monotonic() + function.timeout
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return how long the invocation may still run; it isn't stopped then, only reported."""
+        return max(0, int((self._deadline - time.monotonic()) * 1000))
+
+
+class Invocation(msgspec.Struct, frozen=True, kw_only=True):
+    """One invocation and what came of it: a result, or the error that Lambda would report.
+
+    `function` is the logical id, `trigger` what invoked it (a schedule's, queue's or stream's logical id, or "direct"),
+    `log` the lines the function wrote.
+    """
+
+    function: str
+    trigger: str
+    request_id: str
+    event: Any
+    result: Any = None
+    error: BaseException | None = None
+    log: tuple[str, ...] = ()
+    seconds: float = 0.0
+    timed_out: bool = False
+
+    @property
+    def trace(self) -> str:
+        """The error with its place, as a log shows it; empty without one."""
+        return "" if self.error is None else "".join(traceback.format_exception(self.error))
+
+
+class Runtime:
+    """The functions of a stack. `handlers`, by logical id, stand in for the code that the template names."""
+
+    def __init__(self, functions: Mapping[str, Function], handlers: Mapping[str, Handler] | None = None) -> None:
+        self._functions = functions
+        self._handlers = dict(handlers or {})
+        for key, function in functions.items():
+            if key not in self._handlers:
+                self._handlers[key] = _load(function)
+
+    def invoke(self, key: str, event: Any, trigger: str = "direct") -> Invocation:
+        """Run one function to its end; whatever it raises is the invocation's `error`, as Lambda has it."""
+        function = self._functions[key]
+        event = json.loads(json.dumps(event))
+        context = Context(function)
+        result, failure = None, None
+        started = time.monotonic()
+        with _inside(function):
+            try:
+                result = json.loads(json.dumps(self._handlers[key](event, context)))
+            except KeyboardInterrupt:
+                raise
+            except BaseException as error:  # noqa: BLE001  # a function may fail in any way, even by sys.exit
+                failure = error
+            seconds = time.monotonic() - started
+            log = _CONSOLE.take()
+        return Invocation(
+            function=key,
+            trigger=trigger,
+            request_id=context.aws_request_id,
+            event=event,
+            result=result,
+            error=failure,
+            log=log,
+            seconds=seconds,
+            timed_out=seconds > function.timeout,
+        )
+
+
+class _Console(io.TextIOBase):
+    """Where functions write. One for the process: a logger keeps the stream it was made with."""
+
+    def __init__(self) -> None:
+        self._text: list[str] = []
+        self._lock = threading.Lock()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        with self._lock:
+            self._text.append(text)
+        return len(text)
+
+    def take(self) -> tuple[str, ...]:
+        """Return the lines written since the last time."""
+        with self._lock:
+            text, self._text = "".join(self._text), []
+        return tuple(line for line in text.splitlines() if line)
+
+
+_CONSOLE = _Console()
+
+
+def _environment(function: Function) -> dict[str, str]:
+    return {
+        **function.environment,
+        **CREDENTIALS,
+        "AWS_REGION": function.arn.split(":")[3],
+        "AWS_DEFAULT_REGION": function.arn.split(":")[3],
+        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
+        "AWS_LAMBDA_FUNCTION_NAME": function.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": Context.function_version,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
+        "AWS_LAMBDA_LOG_STREAM_NAME": "local",
+        "LAMBDA_TASK_ROOT": str(function.code),
+        "LANG": "en_US.UTF-8",
+        "PATH": os.defpath,
+        "TZ": "UTC",
+        "_HANDLER": function.handler,
+    }
+
+
+@contextmanager
+def _inside(function: Function) -> Iterator[None]:
+    """Make the process look like the function's own: its environment, its time zone, its console."""
+    outside = dict(os.environ)
+    _replace_environment(_environment(function))
+    try:
+        with redirect_stdout(_CONSOLE), redirect_stderr(_CONSOLE):
+            yield
+    finally:
+        _replace_environment(outside)
+
+
+def _replace_environment(variables: Mapping[str, str]) -> None:
+    os.environ.clear()
+    os.environ.update(variables)
+    time.tzset()
+
+
+def _load(function: Function) -> Handler:
+    module_name, _, handler_name = function.handler.rpartition(".")
+    path = function.code / f"{module_name}.py"
+    spec = importlib.util.spec_from_file_location(f"lambda_{function.id}", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise StartError(function.id, "no-such-file", str(path))
+    module = importlib.util.module_from_spec(spec)
+    with _inside(function):
+        # A new process has no loggers yet; Powertools would keep what an earlier stack's function was told.
+        logging.Logger.manager.loggerDict.pop(function.environment.get("POWERTOOLS_SERVICE_NAME", ""), None)
+        sys.modules[spec.name] = module
+        try:
+            spec.loader.exec_module(module)
+            handler: Handler = getattr(module, handler_name)
+        except Exception as error:
+            said = "\n".join(_CONSOLE.take())
+            raise StartError(function.id, "init-failed", f"{type(error).__name__}: {error}\n{said}".strip()) from error
+    return handler

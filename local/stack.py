@@ -1,0 +1,414 @@
+"""The stack: template.yaml translated as SAM does, created in moto, and read back with every reference resolved.
+
+What moto's CloudFormation doesn't do, and how it is read all the same:
+
+- it drops a reference it cannot resolve, in silence: references are checked here first;
+- it creates no schedules, policies of queues and buckets, or invoke configurations: their properties are made
+  outputs of the stack, so that moto resolves them like everything else;
+- it would run a mapped function itself, in Docker, at every send and put: mappings are read, then detached.
+"""
+
+import io
+import json
+import logging
+import os
+import re
+import warnings
+import zipfile
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import boto3
+import msgspec
+from botocore.config import Config
+from botocore.exceptions import ClientError
+from moto.core.models import DEFAULT_ACCOUNT_ID
+from moto.dynamodb.models import dynamodb_backends
+from moto.sqs.models import sqs_backends
+from samtranslator.model.exceptions import InvalidDocumentException
+from samtranslator.translator.transform import transform
+from samtranslator.yaml_helper import yaml_parse
+
+from broadsheet.errors import BroadsheetError
+
+CREDENTIALS = {
+    "AWS_ACCESS_KEY_ID": "local",
+    "AWS_SECRET_ACCESS_KEY": "local",
+    "AWS_SESSION_TOKEN": "local",
+    "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",  # else moto doesn't answer for DynamoDB Streams
+}
+CODE_BUCKET = "packaged"
+UNKNOWN_TO_MOTO = frozenset(
+    {"AWS::Lambda::EventInvokeConfig", "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::Scheduler::Schedule"}
+)
+QUEUE_SOURCE = frozenset(
+    {"BatchSize", "Enabled", "EventSourceArn", "FunctionName", "FunctionResponseTypes"}
+    | {"MaximumBatchingWindowInSeconds", "ScalingConfig"}
+)
+STREAM_SOURCE = (QUEUE_SOURCE - {"ScalingConfig"}) | {
+    "BisectBatchOnFunctionError",
+    "DestinationConfig",
+    "FilterCriteria",
+    "MaximumRecordAgeInSeconds",
+    "MaximumRetryAttempts",
+    "StartingPosition",
+}
+
+logging.getLogger("samtranslator.metrics").setLevel(logging.ERROR)  # it warns of metrics of its own that nobody takes
+
+
+class TemplateError(BroadsheetError):
+    """The template is one that AWS would refuse, or asks for something the embedded AWS can't do."""
+
+
+class Function(msgspec.Struct, frozen=True, kw_only=True):
+    """A function as deployed: `timeout` in seconds, `memory` in MB, `on_failure` a queue's ARN for async invokes."""
+
+    id: str
+    name: str
+    arn: str
+    code: Path
+    handler: str
+    environment: dict[str, str]
+    timeout: int
+    memory: int
+    retries: int = 2
+    on_failure: str | None = None
+
+
+class QueueSource(msgspec.Struct, frozen=True, kw_only=True):
+    """A queue that feeds a function; `visibility` is the queue's time-out in seconds."""
+
+    id: str
+    function: str
+    queue_url: str
+    queue_arn: str
+    batch_size: int
+    visibility: int
+    partial: bool
+
+
+class StreamSource(msgspec.Struct, frozen=True, kw_only=True):
+    """A table's stream that feeds a function; `retries` of -1 is for ever, as AWS has it."""
+
+    id: str
+    function: str
+    stream_arn: str
+    batch_size: int
+    filters: tuple[dict[str, Any], ...]
+    bisect: bool
+    retries: int
+    partial: bool
+    on_failure: str | None
+
+
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
+    """A schedule, its expression as written, and the event it sends."""
+
+    id: str
+    function: str
+    expression: str
+    event: Any
+
+
+class Stack(msgspec.Struct, frozen=True, kw_only=True):
+    """What was created: physical ids by logical id (a queue's is its URL), and who calls whom."""
+
+    region: str
+    resources: dict[str, str]
+    kinds: dict[str, str]
+    outputs: dict[str, str]
+    functions: dict[str, Function]
+    queues: tuple[QueueSource, ...]
+    streams: tuple[StreamSource, ...]
+    schedules: tuple[Schedule, ...]
+
+    def of_kind(self, kind: str) -> dict[str, str]:
+        """Return the physical ids of the resources of a type such as `AWS::SQS::Queue`, by logical id."""
+        return {key: value for key, value in self.resources.items() if self.kinds[key] == kind}
+
+
+def client(service: str, region: str) -> Any:
+    """Return a boto3 client for the embedded AWS, whatever the caller's own environment says."""
+    return _session().client(
+        service,  # type: ignore[call-overload]  # the stubs want a literal
+        region_name=region,
+        aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+        config=Config(account_id_endpoint_mode="disabled"),
+    )
+
+
+def translate(template: Path, parameters: Mapping[str, str], region: str) -> dict[str, Any]:
+    """Return `template` as plain CloudFormation, checked for parameters and references that AWS would refuse."""
+    document = yaml_parse(template.read_text(encoding="utf-8"))
+    _check_parameters(template, document.get("Parameters", {}), parameters)
+    for resource in document["Resources"].values():
+        for key in ("CodeUri", "ContentUri"):
+            if key in resource.get("Properties", {}):
+                resource["Properties"][key] = f"s3://{CODE_BUCKET}/{resource['Properties'][key]}"
+    try:
+        with patch.dict(os.environ, {"AWS_DEFAULT_REGION": region}):
+            translated: dict[str, Any] = transform(document, dict(parameters), _NoManagedPolicies())
+    except InvalidDocumentException as error:
+        causes = "; ".join(cause.message for cause in error.causes)
+        raise TemplateError(str(template), "not-valid-sam", causes) from error
+    _check_references(template, translated)
+    return translated
+
+
+def deploy(template: Path, parameters: Mapping[str, str], *, name: str, region: str) -> Stack:
+    """Create the stack in moto, which must be active, and return it resolved."""
+    translated = translate(template, parameters, region)
+    skipped = {key: r for key, r in translated["Resources"].items() if r["Type"] in UNKNOWN_TO_MOTO}
+    created = {key: r for key, r in translated["Resources"].items() if key not in skipped}
+    outputs = {key: {"Value": {"Fn::ToJsonString": r["Properties"]}} for key, r in skipped.items()}
+    _upload_code(created, region)
+    _create(
+        template,
+        {**translated, "Resources": created, "Outputs": {**translated.get("Outputs", {}), **outputs}},
+        parameters,
+        name=name,
+        region=region,
+    )
+    cloudformation = client("cloudformation", region)
+    values = {
+        o["OutputKey"]: o["OutputValue"]
+        for o in cloudformation.describe_stacks(StackName=name)["Stacks"][0].get("Outputs", [])
+    }
+    resources = {
+        r["LogicalResourceId"]: r["PhysicalResourceId"]
+        for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
+        for r in page["StackResourceSummaries"]
+        if r.get("LogicalResourceId") in created and r.get("PhysicalResourceId")
+    }
+    resolved = {key: (r["Type"], json.loads(values.pop(key))) for key, r in skipped.items()}
+    functions = _functions(template, created, resources, resolved, region)
+    queues, streams = _sources(template, created, resources, functions, region)
+    _detach(region)
+    return Stack(
+        region=region,
+        resources=resources,
+        kinds={key: created[key]["Type"] for key in resources},
+        outputs=values,
+        functions=functions,
+        queues=queues,
+        streams=streams,
+        schedules=_schedules(functions, resolved),
+    )
+
+
+@cache
+def _session() -> boto3.session.Session:
+    return boto3.session.Session()  # it keeps the services' models, which take longer to read than the stack to create
+
+
+class _NoManagedPolicies:
+    def load(self) -> dict[str, str]:
+        return {}  # every role is spelt out in the template: no policy is looked up by name
+
+
+def _check_parameters(template: Path, declared: Mapping[str, Any], given: Mapping[str, str]) -> None:
+    for key in given.keys() - declared.keys():
+        raise TemplateError(str(template), "unknown-parameter", key)
+    for key, rule in declared.items():
+        if key not in given and "Default" not in rule:
+            raise TemplateError(str(template), "missing-parameter", key)
+        value = str(given.get(key, rule.get("Default")))
+        allowed = [str(choice) for choice in rule.get("AllowedValues", [value])]
+        if (
+            value not in allowed
+            or not re.fullmatch(rule.get("AllowedPattern", r"[\s\S]*"), value)
+            or len(value) < int(rule.get("MinLength", 0))
+            or (rule["Type"] == "Number" and float(value) < float(rule.get("MinValue", "-inf")))
+            or (rule["Type"] == "Number" and float(value) > float(rule.get("MaxValue", "inf")))
+        ):
+            raise TemplateError(str(template), "parameter-not-allowed", f"{key}={value!r}")
+
+
+def _check_references(template: Path, translated: Mapping[str, Any]) -> None:
+    known = translated["Resources"].keys() | translated.get("Parameters", {}).keys()
+    conditions = translated.get("Conditions", {}).keys()
+    for place, kind, name in _references(translated, ()):
+        if not name.startswith("AWS::") and name not in (conditions if kind == "condition" else known):
+            raise TemplateError(str(template), f"undefined-{kind}", f"{'.'.join(place)} refers to {name}")
+
+
+def _references(node: Any, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    """Yield where, what kind and which name for each reference in `node`."""
+    if isinstance(node, list):
+        for position, value in enumerate(node):
+            yield from _references(value, (*place, str(position)))
+    if not isinstance(node, dict):
+        return
+    for key, value in node.items():
+        if key == "Ref":
+            yield place, "reference", value
+        elif key == "Fn::GetAtt":
+            yield place, "reference", value[0] if isinstance(value, list) else value.split(".")[0]
+        elif key == "Fn::Sub":
+            text, own = (value[0], value[1]) if isinstance(value, list) else (value, {})
+            for name in re.findall(r"\$\{([^!}][^}]*)\}", text):
+                if name not in own:
+                    yield place, "reference", name.split(".")[0]
+            yield from _references(own, (*place, key))
+        elif key == "DependsOn":
+            for name in [value] if isinstance(value, str) else value:
+                yield (*place, key), "reference", name
+        else:
+            if key == "Fn::If":
+                yield place, "condition", value[0]
+            elif key == "Condition" and isinstance(value, str):
+                yield (*place, key), "condition", value
+            yield from _references(value, place if key.startswith("Fn::") else (*place, key))
+
+
+def _upload_code(created: Mapping[str, Any], region: str) -> None:
+    """Put something where the packaged code would be: moto looks for it, but never runs it."""
+    archive = io.BytesIO()
+    with zipfile.ZipFile(archive, "w") as empty:
+        empty.writestr("empty", "")
+    s3 = client("s3", region)
+    s3.create_bucket(
+        Bucket=CODE_BUCKET,
+        **({} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}),
+    )
+    for resource in created.values():
+        for part in ("Code", "Content"):
+            location = resource.get("Properties", {}).get(part)
+            if location:
+                s3.put_object(Bucket=CODE_BUCKET, Key=location["S3Key"], Body=archive.getvalue())
+
+
+def _create(
+    template: Path, translated: Mapping[str, Any], parameters: Mapping[str, str], *, name: str, region: str
+) -> None:
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message="Tried to parse")
+            client("cloudformation", region).create_stack(
+                StackName=name,
+                TemplateBody=json.dumps(translated),
+                Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
+                Capabilities=["CAPABILITY_IAM"],
+            )
+    except ClientError as error:
+        raise TemplateError(str(template), "refused", error.response["Error"]["Message"]) from error
+    except UserWarning as warning:
+        raise TemplateError(str(template), "unknown-to-moto", str(warning)) from warning
+
+
+def _functions(
+    template: Path,
+    created: Mapping[str, Any],
+    resources: Mapping[str, str],
+    resolved: Mapping[str, tuple[str, Any]],
+    region: str,
+) -> dict[str, Function]:
+    invoking = {p["FunctionName"]: p for kind, p in resolved.values() if kind == "AWS::Lambda::EventInvokeConfig"}
+    functions = {}
+    for key, resource in created.items():
+        if resource["Type"] != "AWS::Lambda::Function":
+            continue
+        written = resource["Properties"]
+        found = client("lambda", region).get_function_configuration(FunctionName=resources[key])
+        environment = {k: str(v) for k, v in found.get("Environment", {}).get("Variables", {}).items()}
+        for variable, value in written.get("Environment", {}).get("Variables", {}).items():
+            if variable not in environment and "Fn::If" not in value:
+                raise TemplateError(str(template), "unresolved-variable", f"{key}: {variable}")
+        asynchronous = invoking.get(found["FunctionName"], {})
+        functions[key] = Function(
+            id=key,
+            name=found["FunctionName"],
+            arn=found["FunctionArn"],
+            code=template.parent / written["Code"]["S3Key"],
+            handler=found["Handler"],
+            environment=environment,
+            timeout=found["Timeout"],
+            memory=found["MemorySize"],
+            retries=int(asynchronous.get("MaximumRetryAttempts", 2)),
+            on_failure=_on_failure(asynchronous),
+        )
+    return functions
+
+
+def _sources(
+    template: Path,
+    created: Mapping[str, Any],
+    resources: Mapping[str, str],
+    functions: Mapping[str, Function],
+    region: str,
+) -> tuple[tuple[QueueSource, ...], tuple[StreamSource, ...]]:
+    queues, streams = [], []
+    by_arn = {function.arn: key for key, function in functions.items()}
+    for key, resource in created.items():
+        if resource["Type"] != "AWS::Lambda::EventSourceMapping":
+            continue
+        found = client("lambda", region).get_event_source_mapping(UUID=resources[key])
+        arn = found["EventSourceArn"]
+        unknown = resource["Properties"].keys() - (QUEUE_SOURCE if ":sqs:" in arn else STREAM_SOURCE)
+        if unknown:
+            raise TemplateError(str(template), "unknown-to-the-embedded-aws", f"{key}: {', '.join(sorted(unknown))}")
+        function, partial = (
+            by_arn[found["FunctionArn"]],
+            "ReportBatchItemFailures" in found.get("FunctionResponseTypes", []),
+        )
+        if ":sqs:" in arn:
+            sqs = client("sqs", region)
+            url = sqs.get_queue_url(QueueName=arn.rsplit(":", 1)[1])["QueueUrl"]
+            attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
+            queues.append(
+                QueueSource(
+                    id=key,
+                    function=function,
+                    queue_url=url,
+                    queue_arn=arn,
+                    batch_size=found["BatchSize"],
+                    visibility=int(attributes["VisibilityTimeout"]),
+                    partial=partial,
+                )
+            )
+        else:
+            streams.append(
+                StreamSource(
+                    id=key,
+                    function=function,
+                    stream_arn=arn,
+                    batch_size=found["BatchSize"],
+                    filters=tuple(json.loads(f["Pattern"]) for f in found.get("FilterCriteria", {}).get("Filters", [])),
+                    bisect=bool(found.get("BisectBatchOnFunctionError")),
+                    retries=int(found.get("MaximumRetryAttempts", -1)),
+                    partial=partial,
+                    on_failure=_on_failure(found),
+                )
+            )
+    return tuple(queues), tuple(streams)
+
+
+def _schedules(functions: Mapping[str, Function], resolved: Mapping[str, tuple[str, Any]]) -> tuple[Schedule, ...]:
+    by_arn = {function.arn: key for key, function in functions.items()}
+    return tuple(
+        Schedule(
+            id=key,
+            function=by_arn[properties["Target"]["Arn"]],
+            expression=properties["ScheduleExpression"],
+            event=json.loads(properties["Target"].get("Input", "{}")),
+        )
+        for key, (kind, properties) in resolved.items()
+        if kind == "AWS::Scheduler::Schedule" and properties.get("State") != "DISABLED"
+    )
+
+
+def _on_failure(configuration: Mapping[str, Any]) -> str | None:
+    destination = configuration.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
+    return None if destination is None else str(destination)
+
+
+def _detach(region: str) -> None:
+    for queue in sqs_backends[DEFAULT_ACCOUNT_ID][region].queues.values():
+        queue.lambda_event_source_mappings.clear()
+    for table in dynamodb_backends[DEFAULT_ACCOUNT_ID][region].tables.values():
+        table.lambda_event_source_mappings.clear()

@@ -95,9 +95,8 @@ def parse(text: str, *, name: str = "sources.yaml", kinds: frozenset[str] | None
         data = _plain(node, "$", lines, name)
         sources = msgspec.convert(data, Sources)
     except msgspec.ValidationError as error:
-        message, _, path = str(error).rpartition(" - at `")
-        path = path.rstrip("`") if message else "$"
-        raise SourcesError(f"{name}:{_line(lines, path)}", _field(path, data), message or str(error)) from error
+        path, message = _where(str(error))
+        raise SourcesError(f"{name}:{_line(lines, path)}", _field(path, data), message) from error
     for path, reason in _contradictions(sources, kinds):
         raise SourcesError(f"{name}:{_line(lines, path)}", _field(path, data), reason)
     return sources
@@ -125,6 +124,17 @@ def _contradictions(sources: Sources, kinds: frozenset[str] | None) -> Iterator[
                 ZoneInfo(source.timezone)
             except (ZoneInfoNotFoundError, ValueError):
                 yield f"$.sources[{i}].timezone", f"no time zone {source.timezone!r}"
+
+
+def _where(error: str) -> tuple[str, str]:
+    """The path and the words of a msgspec error; of an unknown or missing field the path is that field's own."""
+    message, _, path = error.rpartition(" - at `")
+    message, path = (message, path.rstrip("`")) if message else (error, "$")
+    if field := re.fullmatch(r"Object (contains unknown|missing required) field `(.+)`", message):
+        return f"{path}.{field[2]}", "no such field" if "unknown" in field[1] else "is missing"
+    if "regex '^https?:" in message:
+        message = "expected an http or https URL"
+    return path, message
 
 
 def _plain(node: Any, path: str, lines: dict[str, int], name: str) -> Any:

@@ -92,7 +92,7 @@ def read(data: bytes, *, name: str = "") -> Document:
 
 
 def write(document: Document) -> bytes:
-    """The document's bytes; raises MirrorError "unwritable" where reading them back would not give the same document."""
+    """The document's bytes; MirrorError "unwritable" where reading them back would not give the same document."""
     before, between, below = document.layout
     milliseconds = (document.timestamp - _EPOCH) // _MILLISECOND
     text = f"{before}{milliseconds}{between}{document.title}]({document.url}{below}{document.html}"

@@ -1,0 +1,25 @@
+"""The command line `broadsheet`: one module per group of commands, none of them part of the layer."""
+
+import click
+
+from broadsheet.cli.backfill import import_
+from broadsheet.errors import BroadsheetError
+
+
+class _Commands(click.Group):
+    def invoke(self, ctx: click.Context) -> object:
+        """Errors raised on purpose become one line; anything else keeps its traceback, for it is a defect."""
+        try:
+            return super().invoke(ctx)
+        except BroadsheetError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=_Commands)
+@click.version_option(package_name="broadsheet")
+def main() -> None:
+    """Every article of your sources, once, as clean JSON."""
+
+
+for command in (import_,):
+    main.add_command(command)

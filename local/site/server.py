@@ -148,7 +148,6 @@ class _Host(ThreadingHTTPServer):
     """One publication's server; remembers its connections, because an idle one would keep its thread alive."""
 
     daemon_threads = True
-    block_on_close = True
 
     def __init__(self, site: SampleSite, publication: Publication, port: int) -> None:
         super().__init__(("127.0.0.1", port), _Handler)

@@ -62,7 +62,9 @@ def test_an_unedited_document_survives(data: bytes) -> None:
     assert write(read(data)) == data
 
 
-@pytest.mark.parametrize("title", ["[图集] 渡口[续]", "书名](与括号)", "a ](b", "(括号)", "]["])
+@pytest.mark.parametrize(
+    "title", ["[图集] 渡口[续]", "见](https://example.org/b)一文", "书名](与括号)", "a ](b", "(括号)", "]["]
+)
 @pytest.mark.parametrize("url", [ADDRESS, "https://example.org/wiki/Lake_(China)", "http://example.org/a[1](2)"])
 def test_brackets_and_parentheses(title: str, url: str) -> None:
     data = file(title=title, url=url)

@@ -13,7 +13,7 @@ _PARTS = re.compile(
 )
 _COMMA = re.compile(r"\s*[,，]\s*")
 _NOISE = re.compile(
-    r"https?://|www\.|@|\d{3,}|\b(?:minutes?|updated?|published|posted|share|follow|read|more|subscribe|comments?|photo|"
+    r"https?://|www\.|@|\d{3,}|\b\d{1,2}[.:]\d{2}\b|\b(?:minutes?|updated?|published|posted|share|follow|read|more|subscribe|comments?|photo|"
     r"getty|image|bio|profile|view all|articles?|posts)\b",
     re.IGNORECASE,
 )

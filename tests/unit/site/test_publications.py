@@ -65,6 +65,7 @@ def test_its_page_is_extracted(publication: Publication, story: Story) -> None:
     assert article.title == story.title
     assert article.published_at == story.published
     assert article.standfirst == story.lead
+    assert article.authors == story.authors
     assert article.language == publication.language.partition("-")[0]
     assert [image.url for image in article.images] == [BASE + story.picture_path]
     lines = spoken(story)

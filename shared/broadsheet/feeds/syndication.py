@@ -1,0 +1,208 @@
+"""RSS, RDF, Atom and CDF: feedparser reads them, this module keeps it safe and corrects what it gets wrong.
+
+feedparser falls back from a strict to a loose parser where XML is broken. Before it sees a feed, whatever would send a
+sound feed to the loose one (HTML's named entities, a cut end) is mended, and whatever makes either slow is taken out:
+the DTD's internal subset with its entities, tags of thousands of attributes, more elements than any feed has.
+
+**Full text**: `content:encoded` or Atom's `content`; else a description that is itself an article, i.e. has paragraphs
+and at least 600 characters of text (240 where Chinese, Japanese or Korean prevail, which say more in less).
+"""
+
+import calendar
+import io
+import re
+from datetime import UTC, datetime
+from html.entities import html5
+from itertools import islice
+from typing import Any
+
+import feedparser
+
+from broadsheet.feeds.dates import instant
+from broadsheet.feeds.feed import Entry, Feed, FeedError, Kind
+from broadsheet.feeds.markup import ROOT, root_name
+from broadsheet.feeds.plain import address, folded, plain
+
+MAX_TAGS = 100_000  # feedparser takes about 10 µs for each: a second; the largest real feeds hold some 60,000
+
+_XML_ENTITIES = {name: f"&{name};" for name in ("amp", "lt", "gt", "quot", "apos")}
+_SUBSET_END = re.compile(r"\]\s*>")
+_PLAIN_ENTITY = re.compile(r"""<!ENTITY\s+(\w{1,40})\s+["']([^"'&%<]{0,100})["']\s*>""")
+_NAMED = re.compile(r"&([A-Za-z][A-Za-z0-9]{1,31});")
+_LONG_TAG = re.compile(r"<[^<>]{16384,}")
+_ENTRY_CLOSE = re.compile(r"</(?:[A-Za-z_][\w.-]*:)?(?:item|entry)\s*>")
+KINDS: dict[str, Kind] = {"rss": "rss", "rdf": "rdf", "feed": "atom", "channel": "cdf", "entry": "atom"}
+_CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_PERIODS = {"hourly": 60, "daily": 1440, "weekly": 10_080, "monthly": 43_200, "yearly": 525_600}
+
+
+def parse(text: str, *, url: str, encoding: str, warnings: tuple[str, ...]) -> Feed:
+    """The feed in an XML document. FeedError `html` or `not-a-feed` if it is something else."""
+    text, entities = _without_internal_subset(text)
+    known = {**entities, **_XML_ENTITIES}
+    root = root_name(text)
+    kind = KINDS.get(root)
+    if kind is None:
+        raise FeedError(
+            url, "html" if root == "html" else "not-a-feed", f"root element {root}" if root else "no markup"
+        )
+    text = _NAMED.sub(lambda match: known.get(match[1]) or html5.get(match[1] + ";", match[0]), text)
+    text, cut = _complete(text, root)
+    if any(tag[0].count("=") > 200 for tag in _LONG_TAG.finditer(text)):
+        raise FeedError(url, "malformed", "a tag of hundreds of attributes")
+    if text.count("<") > MAX_TAGS:
+        text, cut = _complete(text[: _nth_tag(text, MAX_TAGS)], root)
+        if not cut:
+            raise FeedError(url, "too-large", "one entry of more elements than feeds have")
+        warnings = (*warnings, "too-large")
+    parsed = feedparser.parse(
+        io.BytesIO(text.encode()),  # never a str or bytes: feedparser takes those for addresses and file names
+        response_headers={"content-type": "application/xml; charset=utf-8", "content-location": url},
+    )
+    flags = {"truncated": cut, "malformed": bool(parsed.bozo) and not cut}
+    return _feed(parsed, kind, url, encoding, (*warnings, *(name for name, flag in flags.items() if flag)))
+
+
+def _feed(parsed: Any, kind: Kind, url: str, encoding: str, warnings: tuple[str, ...]) -> Feed:
+    channel = parsed.feed
+    links = {link.get("rel"): address(link.get("href"), url) for link in reversed(channel.get("links", []))}
+    language = channel.get("language") or None
+    return Feed(
+        kind=kind,
+        title=_headline(channel),
+        link=address(channel.get("link"), url),
+        language=language,
+        ttl_minutes=_number(channel.get("ttl")),
+        update_minutes=_update_minutes(channel),
+        hub=links.get("hub"),
+        self_url=links.get("self"),
+        next_url=links.get("next"),
+        encoding=encoding,
+        entries=tuple(_entry(entry, url, language) for entry in parsed.entries),
+        warnings=warnings,
+    )
+
+
+def _entry(entry: Any, url: str, language: str | None) -> Entry:
+    identity = str(entry.get("id") or "").strip()
+    updated_at = _moment(entry, "updated")
+    summary = str(dict.get(entry, "summary") or "")
+    return Entry(
+        id=identity or None,
+        url=(
+            address(entry.get("feedburner_origlink"), url)
+            or address(entry.get("link"), url)
+            or (address(identity, url) if re.match(r"https?://", identity, re.IGNORECASE) else None)
+        ),
+        title=str(entry.get("title") or "").strip(),
+        headline=_headline(entry),
+        published_at=_moment(entry, "published") or _moment(entry, "created") or updated_at,
+        updated_at=updated_at,
+        summary=_plain(entry.get("summary_detail"), summary),
+        html=_full_text(entry, summary),
+        authors=_authors(entry),
+        tags=tuple(dict.fromkeys(folded(tag.term) for tag in entry.get("tags", []) if (tag.term or "").strip())),
+        image=_image(entry, url),
+        language=_language(entry) or language,
+    )
+
+
+def _moment(entry: Any, name: str) -> datetime | None:
+    # dict.get, because feedparser's own answers one date's name with another's value
+    return instant(str(dict.get(entry, name) or "")) or _from_struct(dict.get(entry, f"{name}_parsed"))
+
+
+def _from_struct(parsed: Any) -> datetime | None:
+    return None if parsed is None else datetime.fromtimestamp(calendar.timegm(parsed), UTC)
+
+
+def _headline(record: Any) -> str:
+    return _plain(record.get("title_detail"), str(record.get("title") or ""))
+
+
+def _plain(detail: Any, value: str) -> str:
+    """feedparser knows whether a value is markup; RSS says so nowhere, so what looks like an escape there is one."""
+    if detail and detail.get("type") == "text/plain":
+        return folded(value) if "&" not in value else plain(value.replace("<", "&lt;"))
+    return plain(value)
+
+
+def _full_text(entry: Any, summary: str) -> str:
+    contents = [str(content.get("value") or "") for content in entry.get("content", []) if _is_text(content)]
+    full = max(contents, key=len, default="")
+    if full:
+        return full
+    if not re.search(r"<(?:p|br)\b", summary, re.IGNORECASE):
+        return ""
+    text = plain(summary)
+    return summary if len(text) >= (240 if 2 * len(_CJK.findall(text)) > len(text) else 600) else ""
+
+
+def _is_text(content: Any) -> bool:
+    return (content.get("type") or "text/html") in ("text/html", "text/plain", "application/xhtml+xml")
+
+
+def _authors(entry: Any) -> tuple[str, ...]:
+    names = [author.get("name") or "" for author in entry.get("authors", [])] or [str(entry.get("author") or "")]
+    return tuple(dict.fromkeys(name for name in map(plain, names) if name and "@" not in name))
+
+
+def _language(entry: Any) -> str | None:
+    details = (entry.get(name) or {} for name in ("title_detail", "summary_detail"))
+    return entry.get("language") or next((found for detail in details if (found := detail.get("language"))), None)
+
+
+def _image(entry: Any, url: str) -> str | None:
+    candidates = [
+        (media.get("url"), media.get("medium"), media.get("type")) for media in entry.get("media_content", [])
+    ]
+    candidates += [
+        (link.get("href"), None, link.get("type")) for link in entry.get("links", []) if link.get("rel") == "enclosure"
+    ]
+    pictures = [link for link, medium, kind in candidates if medium == "image" or str(kind or "").startswith("image/")]
+    pictures += [thumbnail.get("url") for thumbnail in entry.get("media_thumbnail", [])]
+    pictures += [(entry.get("image") or {}).get("href")]
+    return next((found for picture in pictures if (found := address(picture, url))), None)
+
+
+def _number(value: Any) -> int | None:
+    digits = re.fullmatch(r"\s*(\d{1,7})\s*", str(value or ""))
+    return int(digits[1]) or None if digits else None
+
+
+def _update_minutes(channel: Any) -> int | None:
+    """RSS 1.0's syndication module: a period, divided by a frequency that defaults to 1."""
+    period = _PERIODS.get(str(channel.get("sy_updateperiod") or "").strip().lower())
+    if period is None:
+        return None
+    return max(1, period // (_number(channel.get("sy_updatefrequency")) or 1))
+
+
+def _without_internal_subset(text: str) -> tuple[str, dict[str, str]]:
+    """`text` without the declarations inside its DOCTYPE, and those of its entities that are short plain text."""
+    start = text.find("<!DOCTYPE", 0, 4096)
+    opening, closing = text.find("[", start), text.find(">", start)
+    if start < 0 or opening < 0 or opening > closing:
+        return text, {}
+    end = _SUBSET_END.search(text, opening)
+    subset = text[opening : end.start() if end else len(text)]
+    text = text[:opening] + (">" + text[end.end() :] if end else "")
+    plain_ones = dict(_PLAIN_ENTITY.findall(subset[:20_000]))
+    return text, {name: value for name, value in plain_ones.items() if text.count(f"&{name};") <= 100}
+
+
+def _complete(text: str, root: str) -> tuple[str, bool]:
+    """`text`, and whether it was cut: then without what follows its last whole entry, whose link may be half a link."""
+    if re.search(
+        rf"</(?:[\w.-]+:)?{re.escape(root)}\s*>\s*(?:<!--.*-->\s*)?\Z", text[-2000:], re.IGNORECASE | re.DOTALL
+    ):
+        return text, False
+    ends = [match.end() for match in _ENTRY_CLOSE.finditer(text)]
+    if not ends:
+        return text, False
+    tag = next(match[0][1:] for match in ROOT.finditer(text) if match[2].lower() == root)
+    return text[: ends[-1]] + ("</channel>" if root == "rss" else "") + f"</{tag}>", True
+
+
+def _nth_tag(text: str, count: int) -> int:
+    return next(islice(re.finditer("<", text), count, None)).start()

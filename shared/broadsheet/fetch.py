@@ -186,7 +186,7 @@ class Client:
 
     `allowed_networks` are the exceptions for an intranet or a test: networks ("10.1.0.0/16") or endpoints
     ("127.0.0.1:8080", "[::1]:8080"), on any port. `resolve` may be another resolver; its answers are judged all the
-    same. `clock` gives the seconds since 1970 against which a dated Retry-After is read.
+    same. `clock` gives seconds since 1970: deadlines and a dated Retry-After are read against it.
     """
 
     def __init__(
@@ -231,10 +231,10 @@ class Client:
 
         Status 200, or 304 if `headers` made it conditional. `headers` go over the client's own. Credentials among them
         stay on the first origin. `before_redirect(target)` is called before each redirect is followed, then
-        `before_host(target)` if it leads to another host; what they raise ends the fetch and reaches the caller.
-        `deadline` is an instant of time.monotonic() before which this must end, whatever the limits.
+        `before_host(target)` if it leads to another host or port; what they raise ends the fetch and reaches the caller.
+        `deadline` is an instant of the client's clock at which this ends, whatever the limits.
         """
-        call = _Call(self._limits, deadline)
+        call = _Call(self._limits, math.inf if deadline is None else deadline - self._clock())
         target = call.parsed(url)
         sent = self._headers(call, headers)
         hops: list[tuple[int, str]] = []
@@ -255,7 +255,7 @@ class Client:
             call.note("redirect", f"{answer.status} to {following.href}")
             if before_redirect:
                 before_redirect(following.href)
-            if before_host and following.hostname != target.hostname:
+            if before_host and urls.host_key(following.href) != urls.host_key(target.href):
                 before_host(following.href)
             target = following
         conditional = "if-none-match" in sent or "if-modified-since" in sent
@@ -271,14 +271,14 @@ class Client:
             trace=tuple(call.steps),
         )
 
-    def post(self, url: str, body: bytes, *, headers: Mapping[str, str] | None = None) -> Response:
+    def post(self, url: str, body: bytes, headers: Mapping[str, str] | None = None) -> Response:
         """The answer to a JSON `body` posted to `url`, whatever its status; redirects are not followed.
 
         Raises FetchRefused or FetchTransient where there is no answer. Of a long answer only the beginning is kept.
         Errors, trace and the response name only the host, since a webhook's URL is its password. Every post has its own
         connection: on one that was kept, a failure wouldn't tell whether the host had taken the message.
         """
-        call = _Call(self._limits, None, secret=True)
+        call = _Call(self._limits, math.inf, secret=True)
         target = call.parsed(url)
         sent = self._headers(
             call, {"content-type": "application/json", "accept-encoding": "identity", **(headers or {})}
@@ -500,9 +500,9 @@ class _Answer:
 class _Call:
     """One get or post under way: its clock, its trace, and how its errors are told."""
 
-    def __init__(self, limits: Limits, deadline: float | None, *, secret: bool = False) -> None:
+    def __init__(self, limits: Limits, seconds: float, *, secret: bool = False) -> None:
         self.started = time.monotonic()
-        self.deadline = math.inf if deadline is None else deadline
+        self.deadline = self.started + seconds
         self.until = min(self.started + limits.total_seconds, self.deadline)
         self.secret = secret
         self.url = ""

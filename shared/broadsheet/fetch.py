@@ -23,7 +23,6 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from email.message import Message
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address, ip_network
 from queue import Empty, SimpleQueue
@@ -52,6 +51,7 @@ _CREDENTIALS = ("authorization", "cookie", "proxy-authorization")
 # in the name of whoever wrote the link.
 _WEB_PORTS = frozenset((80, 443, *range(8000, 9000)))
 _CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+_CHARSET = re.compile(r""";\s*charset\s*=\s*["']?\s*([^\s;"',]+)""", re.IGNORECASE)
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _PIECE = 64 * 1024  # bytes read at a time
 _MAX_PIECES = 50_000  # an 8 MiB body in 64 KiB pieces has 128; one in one-byte chunks would cost seconds of CPU
@@ -164,10 +164,8 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def charset(self) -> str | None:
         """The charset that Content-Type declares, in lower case."""
-        message = Message()
-        message["content-type"] = self.headers.get("content-type", "")
-        declared = message.get_param("charset")
-        return declared.strip("'\" ").lower() or None if isinstance(declared, str) else None
+        declared = _CHARSET.search(self.headers.get("content-type", ""))
+        return declared[1].lower() if declared else None
 
 
 def user_agent(contact: str) -> str:
@@ -179,6 +177,20 @@ def resolve(host: str, port: int) -> list[Endpoint]:
     """The system's answer to where `host` is. Raises socket.gaierror."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys((str(sockaddr[0]), int(sockaddr[1])) for *_, sockaddr in found))
+
+
+def retry_after(value: str, now: float) -> float | None:
+    """The seconds from `now`, an instant since 1970, that a Retry-After header asks for; at most a day.
+
+    Both forms, seconds and date (RFC 9110, 10.2.3); None for neither.
+    """
+    if re.fullmatch(r"[0-9]{1,20}", value.strip()):
+        return min(float(value), RETRY_AFTER_CAP)
+    try:
+        seconds = parsedate_to_datetime(value).timestamp() - now
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(max(seconds, 0.0), RETRY_AFTER_CAP)
 
 
 class Client:
@@ -231,7 +243,8 @@ class Client:
 
         Status 200, or 304 if `headers` made it conditional. `headers` go over the client's own. Credentials among them
         stay on the first origin. `before_redirect(target)` is called before each redirect is followed, then
-        `before_host(target)` if it leads to another host or port; what they raise ends the fetch and reaches the caller.
+        `before_host(target)` if it leads to another `urls.host_key`; what they raise ends the fetch and reaches the
+        caller.
         `deadline` is an instant of the client's clock at which this ends, whatever the limits.
         """
         call = _Call(self._limits, math.inf if deadline is None else deadline - self._clock())
@@ -293,17 +306,6 @@ class Client:
             trace=tuple(call.steps),
         )
 
-    def retry_after(self, headers: Mapping[str, str]) -> float | None:
-        """The seconds that an answer's Retry-After asks for, from either of its forms, at most a day; None if none."""
-        value = headers.get("retry-after", "").strip()
-        if re.fullmatch(r"[0-9]{1,20}", value):
-            return min(float(value), RETRY_AFTER_CAP)
-        try:
-            seconds = parsedate_to_datetime(value).timestamp() - self._clock()
-        except (ValueError, TypeError, OverflowError):
-            return None
-        return min(max(seconds, 0.0), RETRY_AFTER_CAP)
-
     def close(self) -> None:
         """Let go of the idle connections."""
         with self._lock:
@@ -328,7 +330,7 @@ class Client:
             return call.failed(FetchTransient, "unasked_304", "to an unconditional request", status=status)
         if status in _TRANSIENT or status >= 500 or status < 200:
             error = call.failed(FetchTransient, reason, status=status)
-            error.retry_after = self.retry_after(answer.headers)
+            error.retry_after = retry_after(answer.headers.get("retry-after", ""), self._clock())
             error.host_wide = status in (429, 503)
             return error
         if 400 <= status < 500:
@@ -428,7 +430,7 @@ class Client:
             if idle:
                 idle[0].close()
 
-    def connect(self, host: str, port: int, call: "_Call") -> "_TimedSocket":
+    def _connect(self, host: str, port: int, call: "_Call") -> "_TimedSocket":
         """A socket connected to `host`, all of whose addresses may be connected to."""
         until = call.within(self._limits.connect_seconds)
         web = port in _WEB_PORTS
@@ -599,7 +601,7 @@ class _PlainConnection(HTTPConnection):
         self.origin = origin
 
     def _new_conn(self) -> _TimedSocket:
-        return self.client.connect(self._dns_host, self.origin[2], self.call)
+        return self.client._connect(self._dns_host, self.origin[2], self.call)
 
     def described(self) -> str:
         return str(self.sock.getpeername()[0]) if self.sock else "nowhere"
@@ -616,7 +618,7 @@ class _TlsConnection(HTTPSConnection):
         self.origin = origin
 
     def _new_conn(self) -> _TimedSocket:
-        return self.client.connect(self._dns_host, self.origin[2], self.call)
+        return self.client._connect(self._dns_host, self.origin[2], self.call)
 
     def described(self) -> str:
         sock = cast(ssl.SSLSocket, self.sock)

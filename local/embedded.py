@@ -43,7 +43,7 @@ class EmbeddedAws:
         self._parameters = dict(parameters or {})
         self._name = name
         self._region = region
-        self._handlers = handlers
+        self._handlers = handlers or {}
         self._state_dir = state_dir
         self._minute = minute
         self._redelivery = redelivery

@@ -76,12 +76,13 @@ class Invocation(msgspec.Struct, frozen=True, kw_only=True):
 class Runtime:
     """The functions of a stack. `handlers`, by logical id, stand in for the code that the template names."""
 
-    def __init__(self, functions: Mapping[str, Function], handlers: Mapping[str, Handler] | None = None) -> None:
+    def __init__(self, functions: Mapping[str, Function], handlers: Mapping[str, Handler]) -> None:
         self._functions = functions
-        self._handlers = dict(handlers or {})
+        self._processes = {key: _Process(function) for key, function in functions.items()}
+        self._handlers = dict(handlers)
         for key, function in functions.items():
             if key not in self._handlers:
-                self._handlers[key] = _load(function)
+                self._handlers[key] = _load(function, self._processes[key])
 
     def invoke(self, key: str, event: Any, trigger: str = "direct") -> Invocation:
         """Run one function to its end; whatever it raises is the invocation's `error`, as Lambda has it."""
@@ -90,7 +91,7 @@ class Runtime:
         context = Context(function)
         result, failure = None, None
         started = time.monotonic()
-        with _inside(function):
+        with self._processes[key].entered():
             try:
                 result = json.loads(json.dumps(self._handlers[key](event, context)))
             except KeyboardInterrupt:
@@ -137,37 +138,60 @@ class _Console(io.TextIOBase):
 _CONSOLE = _Console()
 
 
-def _environment(function: Function) -> dict[str, str]:
-    return {
-        **function.environment,
-        **CREDENTIALS,
-        "AWS_REGION": function.arn.split(":")[3],
-        "AWS_DEFAULT_REGION": function.arn.split(":")[3],
-        "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
-        "AWS_LAMBDA_FUNCTION_NAME": function.name,
-        "AWS_LAMBDA_FUNCTION_VERSION": Context.function_version,
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
-        "AWS_LAMBDA_LOG_STREAM_NAME": "local",
-        "LAMBDA_TASK_ROOT": str(function.code),
-        "LANG": "en_US.UTF-8",
-        "PATH": os.defpath,
-        "TZ": "UTC",
-        "_HANDLER": function.handler,
-    }
+class _Process:
+    """What a function has to itself on Lambda, and shares here by turns: environment, time zone, console, loggers."""
+
+    def __init__(self, function: Function) -> None:
+        region = function.arn.split(":")[3]
+        self._loggers: _Loggers = {}
+        self._environment = {
+            **function.environment,
+            **CREDENTIALS,
+            "AWS_REGION": region,
+            "AWS_DEFAULT_REGION": region,
+            "AWS_EXECUTION_ENV": "AWS_Lambda_python3.13",
+            "AWS_LAMBDA_FUNCTION_NAME": function.name,
+            "AWS_LAMBDA_FUNCTION_VERSION": Context.function_version,
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(function.memory),
+            "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+            "AWS_LAMBDA_LOG_GROUP_NAME": f"/aws/lambda/{function.name}",
+            "AWS_LAMBDA_LOG_STREAM_NAME": "local",
+            "LAMBDA_TASK_ROOT": str(function.code),
+            "LANG": "en_US.UTF-8",
+            "PATH": os.defpath,
+            "TZ": "UTC",
+            "_HANDLER": function.handler,
+        }
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Make this process look like the function's own."""
+        outside, loggers = dict(os.environ), _loggers()
+        _replace_environment(self._environment)
+        _replace_loggers(self._loggers)
+        try:
+            with redirect_stdout(_CONSOLE), redirect_stderr(_CONSOLE):
+                yield
+        finally:
+            self._loggers = _loggers()
+            _replace_loggers(loggers)
+            _replace_environment(outside)
 
 
-@contextmanager
-def _inside(function: Function) -> Iterator[None]:
-    """Make the process look like the function's own: its environment, its time zone, its console."""
-    outside = dict(os.environ)
-    _replace_environment(_environment(function))
-    try:
-        with redirect_stdout(_CONSOLE), redirect_stderr(_CONSOLE):
-            yield
-    finally:
-        _replace_environment(outside)
+_Loggers = dict[logging.Logger, tuple[list[logging.Handler], int, bool]]
+
+
+def _loggers() -> _Loggers:
+    found = [logger for logger in logging.Logger.manager.loggerDict.values() if isinstance(logger, logging.Logger)]
+    return {logger: (list(logger.handlers), logger.level, logger.propagate) for logger in found}
+
+
+def _replace_loggers(loggers: _Loggers) -> None:
+    for logger in _loggers():
+        handlers, level, propagate = loggers.get(logger, ([], logging.NOTSET, True))
+        logger.handlers = list(handlers)
+        logger.setLevel(level)
+        logger.propagate = propagate
 
 
 def _replace_environment(variables: Mapping[str, str]) -> None:
@@ -176,14 +200,14 @@ def _replace_environment(variables: Mapping[str, str]) -> None:
     time.tzset()
 
 
-def _load(function: Function) -> Handler:
+def _load(function: Function, process: _Process) -> Handler:
     module_name, _, handler_name = function.handler.rpartition(".")
     path = function.code / f"{module_name}.py"
     spec = importlib.util.spec_from_file_location(f"lambda_{function.id}", path)
     if spec is None or spec.loader is None or not path.is_file():
         raise StartError(function.id, "no-such-file", str(path))
     module = importlib.util.module_from_spec(spec)
-    with _inside(function):
+    with process.entered():
         # A new process has no loggers yet; Powertools would keep what an earlier stack's function was told.
         logging.Logger.manager.loggerDict.pop(function.environment.get("POWERTOOLS_SERVICE_NAME", ""), None)
         sys.modules[spec.name] = module

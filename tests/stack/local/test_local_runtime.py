@@ -16,13 +16,17 @@ from local.runtime import StartError
 
 SMALL = Path(__file__).with_name("small.yaml")
 APP = """
-import os, sys
+import logging, os, sys
 from aws_lambda_powertools import Logger
+from aws_lambda_powertools.logging.utils import copy_config_to_registered_loggers
 at_start = dict(os.environ)
-logger = Logger(service="runtime-test")
+shared = logging.getLogger("shared-by-all")
+logger = Logger(service=__name__)
+copy_config_to_registered_loggers(logger, include={"shared-by-all"})
 
 def lambda_handler(event, context):
     logger.info("outcome", status="ok", said=event["say"])
+    shared.info("by the domain")
     print("plain")
     print("trouble", file=sys.stderr)
     return {
@@ -68,8 +72,9 @@ def test_each_stack_starts_cold_and_collects_what_its_functions_write(project: P
         with EmbeddedAws(project / "template.yaml", {"Greeting": word}) as aws:
             invocation = aws.invoke("Worker", {"say": word})
         assert invocation.result["now"]["GREETING"] == word
-        structured, *plain = invocation.log
+        structured, domain, *plain = invocation.log
         assert json.loads(structured)["said"] == word
+        assert json.loads(domain)["service"] == "lambda_Worker"
         assert plain == ["plain", "trouble"]
 
 

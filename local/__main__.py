@@ -1,0 +1,147 @@
+"""`make run`: the pipeline over the sample site, a real feed (--feed URL) or seed documents (--seed FILE)."""
+
+import argparse
+import ipaddress
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from broadsheet.errors import BroadsheetError
+from broadsheet.importer import import_documents
+from broadsheet.source import Source
+from broadsheet.store import StoredArticle
+from local.pipeline import CHANNELS, Pipeline, free, say
+from local.site import SampleSite
+
+OUT = Path("out")
+LOOPBACK = "127.0.0.0/8"
+SITE_PORT = 8801  # and the next three: fixed, so that a second run finds the same addresses
+IN_HURRY = {"FetchSeconds": "2", "RetryDelay": "2"}  # the sample site is near, and nobody wants to wait for a minute
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run; return 0 if everything came to its end."""
+    parser = argparse.ArgumentParser(prog="python -m local", description=__doc__)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--feed", metavar="URL", help="read this feed instead of the sample site")
+    which.add_argument("--seed", metavar="FILE", type=Path, help="import this seed document, or a folder of them")
+    given = parser.parse_args(arguments)
+    try:
+        if given.feed:
+            return feed(given.feed)
+        return seed(given.seed) if given.seed else sample()
+    except BroadsheetError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(
+            "\ninterrupted; what was done so far is kept in out/, and the next run goes on from there", file=sys.stderr
+        )
+        return 130
+
+
+def sample() -> int:
+    """The sample site's four newspapers."""
+    port = SITE_PORT
+    if not free(*range(port, port + 4)):
+        port = 0
+        say(
+            f"Ports {SITE_PORT} to {SITE_PORT + 3} are taken: the site has new addresses, so its articles count as new."
+        )
+    with SampleSite(stall=5, port=port) as site:
+        sources = site.sources(tuple(CHANNELS), delay=0.2, announce_first=100)
+        for source in sources:
+            say(f"{source['name']}: {source['url']}")
+        return _poll(sources, networks=LOOPBACK, parameters=IN_HURRY, timeout=50)
+
+
+def feed(url: str) -> int:
+    """One real feed, as politely as in production."""
+    host = urlsplit(url).hostname or ""
+    source: dict[str, object] = {
+        "id": "feed",
+        "name": host,
+        "url": url,
+        "kind": "sitemap" if "sitemap" in url.rsplit("/", 1)[-1] else "feed",
+        "channels": list(CHANNELS),
+        "announce_first": 100,
+    }
+    return _poll([source], networks=LOOPBACK if _is_loopback(host) else "", parameters={}, timeout=1800)
+
+
+def seed(path: Path) -> int:
+    """Seed documents, imported as an archive's owner would."""
+    source = Source(id="seed", name="Seed", url="https://seed.invalid/", channels=tuple(CHANNELS))
+    listed = {"id": source.id, "name": source.name, "url": source.url, "channels": list(source.channels)}
+    with Pipeline([listed], OUT) as pipeline:
+        before, articles = pipeline.counts(), pipeline.articles()
+        outcomes = list(import_documents([path], articles, source, announce=True, clock=time.time))
+        idle = pipeline.run(timeout=120)
+        for outcome in outcomes:
+            say(f"{outcome.status:<10}{outcome.path}  {outcome.reason}".rstrip())
+            record = articles.record(outcome.id) if outcome.id else None
+            if record and record.s3_key and len(outcomes) <= 3:
+                _show(articles.read(record.s3_key))
+        texts = [post.payload["text"] for post in pipeline.receiver.accepted if "text" in post.payload]
+        if texts and len(outcomes) <= 3:
+            say("\n" + "\n\n".join(texts))
+        return _finish(pipeline, before, idle)
+
+
+def _poll(sources: list[dict[str, object]], *, networks: str, parameters: dict[str, str], timeout: float) -> int:
+    began = time.monotonic()
+    with Pipeline(sources, OUT, networks=networks, parameters=parameters) as pipeline:
+        say(f"The stack of template.yaml is up: {len(pipeline.aws.stack.resources)} resources.\n")
+        before = pipeline.counts()
+        pipeline.aws.fire("DiscoverFunctionPoll", {"job": "poll", "force": True})
+        idle = pipeline.run(timeout - (time.monotonic() - began))
+        say(f"\n{pipeline.ledger.table()}\n")
+        for line in pipeline.ledger.reasons():
+            say(line)
+        return _finish(pipeline, before, idle)
+
+
+def _finish(pipeline: Pipeline, before: dict[str, int], idle: bool) -> int:
+    after, out = pipeline.counts(), pipeline.out
+    new = {what: after[what] - before[what] for what in after}
+    say(f"\nPosted: {pipeline.ledger.posted()}.")
+    say("Look at:")
+    for place, what in (
+        (f"{out}/bucket/", f"{after['objects']} objects, {new['objects']} of them new"),
+        (f"{out}/tables/ArticlesTable.json", f"{after['records']} records, {new['records']} of them new"),
+        (f"{out}/posts/", f"{after['posts']} posts, {new['posts']} of them new"),
+        (f"{out}/log.jsonl", "what the functions logged in this run"),
+    ):
+        say(f"  {place:<34}{what}")
+    left = pipeline.left()
+    if idle and not left:
+        return 0
+    say("\nNot everything came to its end:" if left else "\nThe time was up before everything had come to its end.")
+    for line in left:
+        say(f"  {line}")
+    return 1
+
+
+def _show(article: StoredArticle) -> None:
+    paragraphs = sum(block.kind == "paragraph" for block in article.blocks)
+    for name, value in (
+        ("title", article.title),
+        ("published", f"{article.published_at:%Y-%m-%dT%H:%M:%SZ}" if article.published_at else "unknown"),
+        ("image", article.images[0].url if article.images else "none"),
+        ("lead", article.standfirst or "none"),
+        ("paragraphs", str(paragraphs)),
+        ("summary", article.summary),
+    ):
+        say(f"  {name:<12}{value}")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -5,7 +5,6 @@ Whoever holds it may make one request after another; nobody else may make any.
 """
 
 import uuid
-import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
@@ -14,7 +13,7 @@ import msgspec
 
 from broadsheet.dynamo import from_item, to_item
 from broadsheet.errors import BroadsheetError
-from broadsheet.robots import Robots, from_answer
+from broadsheet.robots import Robots, from_answer, pack, unpack
 from broadsheet.urls import host_key
 
 if TYPE_CHECKING:
@@ -97,16 +96,19 @@ class Hosts:
             )
 
     @contextmanager
-    def borrowed(self, clock: Callable[[], float], delay: float) -> Iterator[Callable[[str], None]]:
+    def borrowed(
+        self, clock: Callable[[], float], delay: float, *, held: str | None = None
+    ) -> Iterator[Callable[[str], None]]:
         """Gives a function that takes the turn of a URL's host, or raises BusyError, for redirects to follow.
 
-        On leaving, the turns it took are given back, due again after `delay` seconds.
+        On leaving, the turns it took are given back, due again after `delay` seconds. `held` is the host whose turn
+        the caller has: a redirect that comes back to it (for a cookie, say) must not wait for ourselves.
         """
         turns: dict[str, Turn] = {}
 
         def borrow(url: str) -> None:
             host = host_key(url)
-            if host not in turns:
+            if host != held and host not in turns:
                 turns[host] = self.take(host, now=clock())
 
         try:
@@ -121,19 +123,17 @@ class Hosts:
         kept = from_item(answer.get("Item", {}))
         if not kept or kept["expires_at"] <= now:
             return None
-        return from_answer(kept["status"], zlib.decompress(kept["body"]))
+        return unpack(kept["body"])
 
     def keep_robots(self, origin: str, *, status: int, body: bytes, now: float, ttl: float = ROBOTS_TTL) -> None:
-        """Keep an answer to the origin's robots.txt for `ttl` seconds. 400 KB is an item's limit; text packs well."""
-        packed = zlib.compress(body)
+        """Keep what an answer to the origin's robots.txt means, for `ttl` seconds."""
         self._dynamodb.put_item(
             TableName=self._table,
             Item=to_item(
                 {
                     "pk": f"host#{origin}",
                     "sk": "robots",
-                    "status": status,
-                    "body": packed if len(packed) < 350_000 else zlib.compress(b""),
+                    "body": pack(from_answer(status, body)),
                     "expires_at": int(now + ttl),
                 }
             ),

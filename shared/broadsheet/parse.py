@@ -258,7 +258,7 @@ class Parser:
         """Fetch a robots.txt, following it to other hosts (RFC 9309 §2.3.1.2) under their turns."""
         visit.requests += 1
         try:
-            with self._hosts.borrowed(self._clock, visit.delay) as borrow:
+            with self._hosts.borrowed(self._clock, visit.delay, held=visit.turn.host) as borrow:
                 response = self._client.get(f"{origin}/robots.txt", before_host=borrow, deadline=self._deadline)
         except FetchTransient:
             raise

@@ -1,14 +1,14 @@
 """discover: asks the sources that are due for what is new, and enqueues it."""
 
 import time
-from typing import Any
+from typing import Any, get_args
 
 import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from broadsheet.fetch import Client, user_agent
 
 from broadsheet import observability, settings
-from broadsheet.discover import Discoverer
+from broadsheet.discover import Discoverer, Status
+from broadsheet.fetch import Client, user_agent
 from broadsheet.hosts import Hosts
 from broadsheet.polls import Polls
 from broadsheet.queue import Queue
@@ -37,6 +37,6 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, i
         deadline=time.time() + context.get_remaining_time_in_millis() / 1000,
     )
     outcomes = discoverer.run(force=bool(event.get("force")))
-    observability.count(metrics, (outcome.status for outcome in outcomes))
-    observability.count(metrics, ["enqueued"] * sum(outcome.enqueued for outcome in outcomes))
+    observability.count(metrics, get_args(Status), (outcome.status for outcome in outcomes))
+    metrics.add_metric(name="Enqueued", unit="Count", value=sum(outcome.enqueued for outcome in outcomes))
     return observability.tally(outcome.status for outcome in outcomes)

@@ -1,17 +1,17 @@
 """notify: tells channels of committed articles, and posts what is due."""
 
 import time
-from typing import Any
+from typing import Any, get_args
 
 import boto3
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from broadsheet.fetch import Client, user_agent
 
 from broadsheet import observability, settings
 from broadsheet.deliveries import Deliveries
-from broadsheet.notify import Notifier
+from broadsheet.fetch import Client, user_agent
+from broadsheet.notify import Notifier, Status
 from broadsheet.secrets import Secrets
 from broadsheet.store import Articles, record_from_item
 
@@ -54,5 +54,5 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
         answer = observability.tally(outcome.status for outcome in notifier.outcomes)
     else:
         raise ValueError(f"notify knows no job {event.get('job')!r}; there are stream records, post-due and sweep")
-    observability.count(metrics, (outcome.status for outcome in notifier.outcomes))
+    observability.count(metrics, get_args(Status), (outcome.status for outcome in notifier.outcomes))
     return answer

@@ -1,18 +1,18 @@
 """parse: turns queued article URLs into objects and committed records."""
 
 import time
-from typing import Any
+from typing import Any, get_args
 
 import boto3
 from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, process_partial_response
 from aws_lambda_powertools.utilities.batch.types import PartialItemFailureResponse
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
-from broadsheet.fetch import Client, user_agent
 
 from broadsheet import observability, settings
+from broadsheet.fetch import Client, Limits, user_agent
 from broadsheet.hosts import Hosts
-from broadsheet.parse import Parser, UnfinishedError
+from broadsheet.parse import Parser, Status, UnfinishedError
 from broadsheet.queue import Queue
 from broadsheet.robots import Robots
 from broadsheet.store import Articles
@@ -26,7 +26,7 @@ dynamodb, s3, sqs = boto3.client("dynamodb"), boto3.client("s3"), boto3.client("
 client = Client(
     user_agent=user_agent(SETTINGS.contact),
     allowed_networks=SETTINGS.networks,
-    total_seconds=SETTINGS.fetch_seconds,
+    limits=Limits(total_seconds=SETTINGS.fetch_seconds),
 )
 robots: dict[str, tuple[Robots, float]] = {}
 
@@ -48,7 +48,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> PartialItem
         robots=robots,
     )
     outcomes = parser.run([(record["messageId"], record["body"]) for record in event["Records"]])
-    observability.count(metrics, (outcome.status for outcome in outcomes))
+    observability.count(metrics, get_args(Status), (outcome.status for outcome in outcomes))
     unfinished = {outcome.message_id for outcome in outcomes if outcome.status == "unfinished"}
 
     def acknowledge(record: SQSRecord) -> None:

@@ -218,7 +218,7 @@ class Discoverer:
                 response,
                 new=len(picked.send),
                 body_hash=body_hash if complete else "",
-                ttl_minutes=feed.ttl_minutes,
+                ttl_minutes=max(feed.ttl_minutes or 0, feed.update_minutes or 0) or None,
             ),
         )
         return Outcome(
@@ -243,13 +243,13 @@ class Discoverer:
         if source.kind == "listing":
             return listing.parse(response.body, url=response.url, select=source.select or "a")
         if source.kind == "feed":
-            return feeds.parse(response.body, url=response.url, content_type=response.content_type)
-        feed = sitemap.parse(response.body, url=response.url)
+            return feeds.parse(response.body, url=response.url, content_type=response.headers.get("content-type"))
+        feed = sitemap.parse(response.body, url=response.url, content_type=response.content_type)
         entries = list(feed.entries)
         for child in feed.children[:MAX_CHILDREN]:
             self._sleep(source.delay)
             answer = self._get(child, source, {})
-            entries += sitemap.parse(answer.body, url=answer.url).entries
+            entries += sitemap.parse(answer.body, url=answer.url, content_type=answer.content_type).entries
         return msgspec.structs.replace(feed, entries=tuple(entries))
 
     def _save(self, source: Source, state: PollState, outcome: PollOutcome) -> None:
@@ -265,7 +265,7 @@ class Discoverer:
             trace=uuid.uuid4().hex[:16],
             announce=announce,
             entry=FeedEntry(
-                title=entry.title[:2000],
+                title=entry.headline[:2000],
                 published_at=entry.published_at,
                 updated_at=entry.updated_at,
                 summary=entry.summary[:5000],

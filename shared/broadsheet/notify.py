@@ -29,10 +29,13 @@ SWEEP_REACH = 48 * 3600.0  # seconds the first sweep looks back
 log = logging.getLogger("broadsheet.notify")
 
 
+Status = Literal["sent", "failed", "retry", "pending", "lost-claim"]
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What came of telling one channel of one article."""
 
-    status: Literal["sent", "failed", "retry", "pending", "lost-claim"]
+    status: Status
     id: str
     channel: str
     title: str = ""
@@ -189,7 +192,7 @@ class Notifier:
 
     def _note(
         self,
-        status: Literal["sent", "failed", "retry", "pending", "lost-claim"],
+        status: Status,
         record: Record,
         channel: Channel,
         claim: Delivery | None = None,

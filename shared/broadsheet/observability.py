@@ -23,11 +23,15 @@ def metrics() -> Metrics:
     return Metrics()
 
 
-def count(metrics: Metrics, statuses: Iterable[str]) -> None:
-    """Add up how things ended: one metric per status, `GivenUp` for `given-up`."""
-    for status, number in Counter(statuses).items():
-        name = "".join(word.capitalize() for word in status.split("-"))
-        metrics.add_metric(name=name, unit=MetricUnit.Count, value=number)
+def count(metrics: Metrics, kinds: Iterable[str], statuses: Iterable[str]) -> None:
+    """Add up how things ended: one metric for each of `kinds`, `GivenUp` for `given-up`.
+
+    What didn't happen counts as zero: "no article for hours" is then a low sum, not missing data.
+    """
+    counter = Counter(statuses)
+    for kind in kinds:
+        name = "".join(word.capitalize() for word in kind.split("-"))
+        metrics.add_metric(name=name, unit=MetricUnit.Count, value=counter[kind])
 
 
 def tally(statuses: Iterable[str]) -> dict[str, int]:

@@ -31,7 +31,7 @@ class Response(Protocol):
 class Http(Protocol):
     """What posts: follows no redirect; raises a BroadsheetError (`broadsheet.fetch.FetchError`) on network trouble."""
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Response: ...
+    def post(self, url: str, body: bytes, *, headers: Mapping[str, str]) -> Response: ...
 
 
 class Secret(msgspec.Struct, frozen=True):
@@ -112,7 +112,7 @@ def send(http: Http, channel: Channel, url: str, body: bytes, headers: Mapping[s
     Raises TransientDeliveryError when no answer comes; the post may have arrived all the same.
     """
     try:
-        return http.post(url, body, {"content-type": "application/json; charset=utf-8", **(headers or {})})
+        return http.post(url, body, headers={"content-type": "application/json; charset=utf-8", **(headers or {})})
     except BroadsheetError as error:
         trouble = error
     # Raised out of the handler: a chained error would show the URL, which is a secret.

@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -54,7 +54,7 @@ class Wire:
     def __init__(self, timeout: float = 10) -> None:
         self._pool = urllib3.PoolManager(retries=False, timeout=timeout)
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+    def post(self, url: str, body: bytes, *, headers: Mapping[str, str]) -> Answer:
         try:
             answer = self._pool.request("POST", url, body=body, headers=dict(headers), redirect=False)
         except urllib3.exceptions.HTTPError as error:
@@ -82,8 +82,9 @@ def listening(judge: Callable[[Posted], Answer]) -> Iterator[Receiver]:
             for name, value in answer.headers.items():
                 self.send_header(name, value)
             self.send_header("content-length", str(len(answer.body)))
-            self.end_headers()
-            self.wfile.write(answer.body)
+            with suppress(BrokenPipeError, ConnectionResetError):  # an impatient client has gone
+                self.end_headers()
+                self.wfile.write(answer.body)
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 (http.server's name)
             pass

@@ -31,7 +31,7 @@ class InProcess:
     def __init__(self, judge: Callable[[Posted], Answer]) -> None:
         self._judge = judge
 
-    def post(self, url: str, body: bytes, headers: object) -> Answer:
+    def post(self, url: str, body: bytes, *, headers: object) -> Answer:
         assert isinstance(headers, dict)
         return self._judge(Posted(url.removeprefix("http://127.0.0.1"), headers, body))
 

@@ -26,6 +26,8 @@ FAMILY = "👨‍👩‍👧‍👦"
         ("🇫🇷🇩🇪🇬🇧", 4, "characters", "🇫🇷…"),
         ("👍🏽👍🏽", 3, "characters", "👍🏽…"),
         ("e\u0301e\u0301e\u0301", 4, "characters", "e\u0301…"),
+        ("It was Yahoo! that won it all", 13, "characters", "It was…"),
+        ("今天下雨。\u0301明天天晴，后天有风", 7, "characters", "今天下雨。\u0301…"),
         ("word", 0, "characters", ""),
         ("word", 2, "bytes", ""),
         (FAMILY, 5, "characters", ""),

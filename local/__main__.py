@@ -92,13 +92,14 @@ def seed(path: Path) -> int:
 def _poll(sources: list[dict[str, object]], *, networks: str, parameters: dict[str, str], timeout: float) -> int:
     began = time.monotonic()
     with Pipeline(sources, OUT, networks=networks, parameters=parameters) as pipeline:
-        say(f"The stack of template.yaml is up: {len(pipeline.aws.stack.resources)} resources.\n")
+        say(f"template.yaml is up: {len(pipeline.aws.stack.resources)} resources, {time.monotonic() - began:.1f} s\n")
         before = pipeline.counts()
         pipeline.aws.fire("DiscoverFunctionPoll", {"job": "poll", "force": True})
         idle = pipeline.run(timeout - (time.monotonic() - began))
         say(f"\n{pipeline.ledger.table()}\n")
         for line in pipeline.ledger.reasons():
             say(line)
+        say(f"\nIt took {time.monotonic() - began:.0f} s.")
         return _finish(pipeline, before, idle)
 
 

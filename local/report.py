@@ -6,6 +6,7 @@ Everything is read from the functions' own log lines, one per outcome, as an ope
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable
+from urllib.parse import unquote
 
 import msgspec
 
@@ -21,6 +22,7 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 
     service: str = ""
     status: str = ""
+    id: str = ""
     source: str = ""
     channel: str = ""
     url: str = ""
@@ -44,7 +46,13 @@ class Ledger:
 
     def take(self, invocation: Invocation) -> list[str]:
         """Note an invocation's outcomes; return a line for each that a person wants to see at once."""
-        shown = [text for line in outcomes(invocation.log) if (text := self._note(line))]
+        lines = outcomes(invocation.log)
+        shown = [text for line in lines if (text := self._note(line))]
+        sent: dict[str, list[Line]] = {}
+        for line in lines:
+            if line.status == "sent":
+                sent.setdefault(line.id, []).append(line)
+        shown += [_columns("posted", "+".join(line.channel for line in told), told[0].title) for told in sent.values()]
         if invocation.error is not None:
             self.broken.append(f"{invocation.function}: {type(invocation.error).__name__}: {invocation.error}")
             shown.append(_columns("broken", invocation.function, str(invocation.error)))
@@ -66,20 +74,19 @@ class Ledger:
                 return _columns("stored", line.source, line.title)
             case "parse", "postponed":
                 self.pages.append(line)
-                return "" if line.reason in WAITS else _columns("again", line.source, line.url, line.reason)
+                return "" if line.reason in WAITS else _columns("again", line.source, _address(line.url), line.reason)
             case "parse", "unavailable":
                 self.pages.append(line)
-                return _columns("skipped", line.source, line.url, line.reason)
+                return _columns("skipped", line.source, _address(line.url), line.reason)
             case "parse", "known":
                 self.pages.append(line)
-                return _columns("known", line.source, line.title or line.url)
+                return _columns("known", line.source, line.title or _address(line.url))
             case "parse", _:
                 self.pages.append(line)
                 self.broken.append(f"{line.status}: {line.url} {line.reason} {line.detail}".strip())
-                return _columns("broken", line.source, line.url, f"{line.status} {line.reason}")
+                return _columns("broken", line.source, _address(line.url), f"{line.status} {line.reason}")
             case "notify", "sent":
-                self.posts.append(line)
-                return _columns("posted", line.channel, line.title)
+                self.posts.append(line)  # shown once for all the channels that were told together
             case "notify", "retry":
                 self.posts.append(line)
                 return _columns("again", line.channel, line.title, line.reason)
@@ -91,6 +98,8 @@ class Ledger:
 
     def table(self) -> str:
         """The sums per source."""
+        if not any(line.new for line in self.polls) and not self.pages:
+            return "Nothing new."
         sources = sorted({line.source for line in (*self.polls, *self.pages)} - {""})
         rows = [["", "found", "stored", "from feed", "known", "skipped", "retried", "waited"]]
         for source in [*sources, ""]:
@@ -123,7 +132,7 @@ class Ledger:
             elif line.status == "stored" and line.origin == "feed":
                 told.setdefault(("from feed", line.source, line.reason), []).append(line.url)
         return [
-            _columns(kind, source, urls[0], f"{reason}{f' × {len(urls)}' if len(urls) > 1 else ''}").rstrip()
+            _columns(kind, source, _address(urls[0]), f"{reason}{f' × {len(urls)}' if len(urls) > 1 else ''}").rstrip()
             for (kind, source, reason), urls in told.items()
         ]
 
@@ -163,7 +172,15 @@ def _poll(line: Line) -> str:
         return _columns("asked", line.source, f"{line.new} new of {line.entries} entries", said or line.reason)
     if line.status == "not-modified":
         return _columns("asked", line.source, "not modified", line.reason)
-    return _columns("again" if line.status == "busy" else "broken", line.source, line.detail or line.url, line.reason)
+    return _columns(
+        "again" if line.status == "busy" else "broken", line.source, line.detail or _address(line.url), line.reason
+    )
+
+
+def _address(url: str) -> str:
+    """A URL as a person reads it: of a long one the end, for that tells articles apart."""
+    shown = unquote(url).split("://", 1)[-1]
+    return shown if _width(shown) <= TITLE - 2 else "…" + _end(shown, TITLE - 3)
 
 
 def _columns(word: str, who: str, what: str, why: str = "") -> str:
@@ -171,12 +188,19 @@ def _columns(word: str, who: str, what: str, why: str = "") -> str:
 
 
 def _fit(text: str, columns: int) -> str:
-    """`text` cut and filled to a width on the terminal, where a Chinese character takes two columns."""
-    kept, used = "", 0
-    for character in " ".join(text.split()):
-        width = 2 if unicodedata.east_asian_width(character) in "WF" else 1
-        if used + width > columns - 2:
-            kept, used = kept + "…", used + 1
-            break
-        kept, used = kept + character, used + width
-    return kept + " " * (columns - used)
+    """`text` cut and filled to a width on the terminal."""
+    text = " ".join(text.split())
+    if _width(text) > columns - 2:
+        text = _end(text[::-1], columns - 3)[::-1] + "…"
+    return text + " " * (columns - _width(text))
+
+
+def _end(text: str, columns: int) -> str:
+    while _width(text) > columns:
+        text = text[1:]
+    return text
+
+
+def _width(text: str) -> int:
+    """Columns on the terminal, where a Chinese character takes two."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

@@ -3,8 +3,8 @@
 What moto's CloudFormation doesn't do, and how it is read all the same:
 
 - it drops a reference it cannot resolve, in silence: references are checked here first;
-- it creates no schedules, policies of queues and buckets, or invoke configurations: their properties are made
-  outputs of the stack, so that moto resolves them like everything else;
+- it creates no schedules, invoke configurations, alarms or policies of queues and buckets: their properties are
+  made outputs of the stack, so that moto resolves them like everything else;
 - it would run a mapped function itself, in Docker, at every send and put: mappings are read, then detached.
 """
 
@@ -41,8 +41,19 @@ CREDENTIALS = {
     "AWS_ACCOUNT_ID_ENDPOINT_MODE": "disabled",  # else moto doesn't answer for DynamoDB Streams
 }
 CODE_BUCKET = "packaged"
-UNKNOWN_TO_MOTO = frozenset(
-    {"AWS::Lambda::EventInvokeConfig", "AWS::S3::BucketPolicy", "AWS::SQS::QueuePolicy", "AWS::Scheduler::Schedule"}
+UNKNOWN_TO_MOTO = frozenset(  # by CloudFormation; named one by one, so that a mistyped type is still an error
+    {
+        "AWS::CloudWatch::Alarm",
+        "AWS::CloudWatch::CompositeAlarm",
+        "AWS::Lambda::EventInvokeConfig",
+        "AWS::Logs::MetricFilter",
+        "AWS::Logs::QueryDefinition",
+        "AWS::S3::BucketPolicy",
+        "AWS::SNS::Subscription",
+        "AWS::SNS::TopicPolicy",
+        "AWS::SQS::QueuePolicy",
+        "AWS::Scheduler::Schedule",
+    }
 )
 QUEUE_SOURCE = frozenset(
     {"BatchSize", "Enabled", "EventSourceArn", "FunctionName", "FunctionResponseTypes"}
@@ -165,7 +176,13 @@ def deploy(template: Path, parameters: Mapping[str, str], *, name: str, region: 
     translated = translate(template, parameters, region)
     skipped = {key: r for key, r in translated["Resources"].items() if r["Type"] in UNKNOWN_TO_MOTO}
     created = {key: r for key, r in translated["Resources"].items() if key not in skipped}
-    outputs = {key: {"Value": {"Fn::ToJsonString": r["Properties"]}} for key, r in skipped.items()}
+    outputs = {
+        key: {
+            "Value": {"Fn::ToJsonString": r["Properties"]},
+            **({"Condition": r["Condition"]} if "Condition" in r else {}),
+        }
+        for key, r in skipped.items()
+    }
     _upload_code(created, region)
     _create(
         template,
@@ -185,7 +202,8 @@ def deploy(template: Path, parameters: Mapping[str, str], *, name: str, region: 
         for r in page["StackResourceSummaries"]
         if r.get("LogicalResourceId") in created and r.get("PhysicalResourceId")
     }
-    resolved = {key: (r["Type"], json.loads(values.pop(key))) for key, r in skipped.items()}
+    resolved = {key: (r["Type"], json.loads(values.pop(key))) for key, r in skipped.items() if key in values}
+    created = {key: r for key, r in created.items() if key in resources}  # without those whose condition is false
     functions = _functions(template, created, resources, resolved, region)
     queues, streams = _sources(template, created, resources, functions, region)
     _detach(region)

@@ -9,6 +9,7 @@ and at least 600 characters of text (240 where Chinese, Japanese or Korean preva
 """
 
 import calendar
+import html
 import io
 import re
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from itertools import islice
 from typing import Any
 
 import feedparser
+import msgspec
 
 from broadsheet.feeds.dates import instant
 from broadsheet.feeds.feed import Entry, Feed, FeedError, Kind
@@ -30,6 +32,11 @@ _SUBSET_END = re.compile(r"\]\s*>")
 _PLAIN_ENTITY = re.compile(r"""<!ENTITY\s+(\w{1,40})\s+["']([^"'&%<]{0,100})["']\s*>""")
 _NAMED = re.compile(r"&([A-Za-z][A-Za-z0-9]{1,31});")
 _LONG_TAG = re.compile(r"<[^<>]{16384,}")
+_ABSOLUTE_ID = re.compile(
+    r"""(?:<(?:[\w.-]+:)?(?:guid|id)\b[^<>]{0,200}>\s*(?:<!\[CDATA\[\s*)?|rdf:about=["'])(https?://[^<>\s"'\]]+)""",
+    re.IGNORECASE,
+)
+_ENTRY_OPEN = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?(?:item|entry)[\s>]")
 _ENTRY_CLOSE = re.compile(r"</(?:[A-Za-z_][\w.-]*:)?(?:item|entry)\s*>")
 KINDS: dict[str, Kind] = {"rss": "rss", "rdf": "rdf", "feed": "atom", "channel": "cdf", "entry": "atom"}
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
@@ -60,10 +67,12 @@ def parse(text: str, *, url: str, encoding: str, warnings: tuple[str, ...]) -> F
         response_headers={"content-type": "application/xml; charset=utf-8", "content-location": url},
     )
     flags = {"truncated": cut, "malformed": bool(parsed.bozo) and not cut}
-    return _feed(parsed, kind, url, encoding, (*warnings, *(name for name, flag in flags.items() if flag)))
+    warnings = (*warnings, *(name for name, flag in flags.items() if flag))
+    addresses = frozenset(map(html.unescape, _ABSOLUTE_ID.findall(text)))
+    return msgspec.structs.replace(_feed(parsed, kind, url, addresses), encoding=encoding, warnings=warnings)
 
 
-def _feed(parsed: Any, kind: Kind, url: str, encoding: str, warnings: tuple[str, ...]) -> Feed:
+def _feed(parsed: Any, kind: Kind, url: str, absolute_ids: frozenset[str]) -> Feed:
     channel = parsed.feed
     links = {link.get("rel"): address(link.get("href"), url) for link in reversed(channel.get("links", []))}
     language = channel.get("language") or None
@@ -77,22 +86,22 @@ def _feed(parsed: Any, kind: Kind, url: str, encoding: str, warnings: tuple[str,
         hub=links.get("hub"),
         self_url=links.get("self"),
         next_url=links.get("next"),
-        encoding=encoding,
-        entries=tuple(_entry(entry, url, language) for entry in parsed.entries),
-        warnings=warnings,
+        entries=tuple(_entry(entry, url, language, absolute_ids) for entry in parsed.entries),
     )
 
 
-def _entry(entry: Any, url: str, language: str | None) -> Entry:
+def _entry(entry: Any, url: str, language: str | None, absolute_ids: frozenset[str]) -> Entry:
     identity = str(entry.get("id") or "").strip()
+    # feedparser makes every GUID absolute and a link, even `<guid>42</guid>`
+    link = entry.get("link") if entry.get("link") != identity else None
     updated_at = _moment(entry, "updated")
     summary = str(dict.get(entry, "summary") or "")
     return Entry(
         id=identity or None,
         url=(
             address(entry.get("feedburner_origlink"), url)
-            or address(entry.get("link"), url)
-            or (address(identity, url) if re.match(r"https?://", identity, re.IGNORECASE) else None)
+            or address(link, url)
+            or (address(identity, url) if identity in absolute_ids else None)
         ),
         title=str(entry.get("title") or "").strip(),
         headline=_headline(entry),
@@ -199,7 +208,8 @@ def _complete(text: str, root: str) -> tuple[str, bool]:
         return text, False
     ends = [match.end() for match in _ENTRY_CLOSE.finditer(text)]
     if not ends:
-        return text, False
+        start = _ENTRY_OPEN.search(text)
+        return (text[: start.start()], True) if start else (text, False)
     tag = next(match[0][1:] for match in ROOT.finditer(text) if match[2].lower() == root)
     return text[: ends[-1]] + ("</channel>" if root == "rss" else "") + f"</{tag}>", True
 

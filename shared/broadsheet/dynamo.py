@@ -27,7 +27,8 @@ def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
 
 def instant(at: datetime) -> str:
     """An instant as records hold it: UTC to the second, so that strings sort as time does."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    # not strftime: it writes the year 1 as "1" on Linux
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds") + "Z"
 
 
 def unprocessed(answer: Any, table: str) -> list[Any]:

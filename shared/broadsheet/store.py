@@ -5,6 +5,8 @@ Writing is safe to repeat from any step. The object's key is computed from the m
 """
 
 import hashlib
+import json
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -106,7 +108,7 @@ def document(
     origin_reason: str | None = None,
 ) -> StoredArticle:
     """The document of an article. All instants become UTC, so that consumers can sort them as strings."""
-    return StoredArticle(
+    made = StoredArticle(
         **{
             **{name: getattr(article, name) for name in article.__struct_fields__},
             "published_at": _utc(article.published_at),
@@ -121,6 +123,7 @@ def document(
         origin_reason=origin_reason,
         content_hash=content_hash(article),
     )
+    return _well_formed(made)
 
 
 def record_of(document: StoredArticle, *, key: str, committed_at: datetime, announce: bool, trace: str) -> Record:
@@ -301,5 +304,18 @@ def record_from_item(item: Any) -> Record:
         raise StoreError(f"record {values.get('id')}", "unreadable", str(error)) from error
 
 
+def _well_formed(document: StoredArticle) -> StoredArticle:
+    """The document without lone surrogates: pages cut strings in the middle of an emoji, and no JSON spells a half."""
+    try:
+        msgspec.json.encode(document)
+    except UnicodeEncodeError:
+        text = json.dumps(msgspec.to_builtins(document), ensure_ascii=False)
+        return msgspec.json.decode(re.sub("[\ud800-\udfff]", "\ufffd", text), type=StoredArticle)
+    return document
+
+
 def _utc(at: datetime | None) -> datetime | None:
-    return at.astimezone(UTC) if at else None
+    try:
+        return at.astimezone(UTC) if at else None
+    except OverflowError:  # "0001-01-01T00:00:00+08:00": some software's word for no date
+        return None

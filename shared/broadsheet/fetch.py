@@ -23,6 +23,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from ipaddress import ip_address, ip_network
 from queue import Empty, SimpleQueue
@@ -187,7 +188,8 @@ def retry_after(value: str, now: float) -> float | None:
     if re.fullmatch(r"[0-9]{1,20}", value.strip()):
         return min(float(value), RETRY_AFTER_CAP)
     try:
-        seconds = parsedate_to_datetime(value).timestamp() - now
+        at = parsedate_to_datetime(value)
+        seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - now
     except (ValueError, TypeError, OverflowError):
         return None
     return min(max(seconds, 0.0), RETRY_AFTER_CAP)
@@ -211,22 +213,13 @@ class Client:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._limits = limits
-        self._resolve = resolve
         self._clock = clock
-        self._networks = [ip_network(allowed) for allowed in allowed_networks if not _ENDPOINT.fullmatch(allowed)]
-        self._endpoints = {
-            (str(ip_address(match[1].strip("[]"))), int(match[2]))
-            for allowed in allowed_networks
-            if (match := _ENDPOINT.fullmatch(allowed))
-        }
+        self._gate = _Gate(allowed_networks, resolve, limits.connect_seconds)
         self._defaults = {
             "user-agent": user_agent,
             "accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
             "accept-encoding": codings.ACCEPTED,
         }
-        self._tls = create_urllib3_context()
-        self._tls.load_default_certs()
-        self._tls.sslsocket_class = _TimedTlsSocket
         self._lock = threading.Lock()
         self._idle: dict[_Origin, tuple[_Connection, float]] = {}
 
@@ -313,6 +306,8 @@ class Client:
         for connection, _ in idle.values():
             connection.close()
 
+    __del__ = close
+
     def _headers(self, call: "_Call", headers: Mapping[str, str] | None) -> dict[str, str]:
         given = {name.lower(): value for name, value in (headers or {}).items()}
         for name, value in given.items():
@@ -346,7 +341,7 @@ class Client:
                     return self._once(kept, request, call)
                 except (ConnectionError, ssl.SSLEOFError, ssl.SSLZeroReturnError) as error:
                     call.note("reconnect", str(error))
-            return self._once(_KINDS[origin[0]](self, origin), request, call)
+            return self._once(_KINDS[origin[0]](self._gate, origin), request, call)
         except _LOWER as error:
             raise call.translated(error) from error
 
@@ -430,46 +425,6 @@ class Client:
             if idle:
                 idle[0].close()
 
-    def _connect(self, host: str, port: int, call: "_Call") -> "_TimedSocket":
-        """A socket connected to `host`, all of whose addresses may be connected to."""
-        until = call.within(self._limits.connect_seconds)
-        web = port in _WEB_PORTS
-        if not web and not self._networks and not self._endpoints:
-            raise _Refusal("port_refused", str(port))
-        if addresses.parse(host) is not None and not self._admitted((host, port)):
-            raise _Refusal("address_refused", host)
-        found = _resolved(self._resolve, host, port, until)
-        call.note("resolved", f"{host} is {', '.join(address for address, _ in found) or 'nowhere'}")
-        for endpoint in found:
-            if not self._admitted(endpoint):
-                raise _Refusal("address_refused", f"{host} is {endpoint[0]}")
-        if not web and not all(self._exempt(endpoint) for endpoint in found):
-            raise _Refusal("port_refused", str(port))
-        failure: OSError = socket.gaierror(socket.EAI_NONAME, "no address")
-        tried = found[:_MAX_ADDRESSES]
-        for number, endpoint in enumerate(tried):
-            try:
-                sock = _dialled(endpoint, _left(until) / (len(tried) - number))
-            except OSError as error:
-                failure = error
-                continue
-            peer = sock.getpeername()
-            if not self._admitted((str(peer[0]), int(peer[1]))):
-                sock.close()
-                raise _Refusal("address_refused", f"{host} led to {peer[0]}")
-            sock.settimeout(_left(until))
-            return sock
-        raise failure
-
-    def _admitted(self, endpoint: Endpoint) -> bool:
-        return addresses.is_public(endpoint[0]) or self._exempt(endpoint)
-
-    def _exempt(self, endpoint: Endpoint) -> bool:
-        address = addresses.parse(endpoint[0])
-        if address is None:
-            return False
-        return (str(address), endpoint[1]) in self._endpoints or any(address in network for network in self._networks)
-
 
 class _Refusal(Exception):  # noqa: N818 - it becomes the error FetchRefused, which knows the URL
     """Raised where the URL isn't known: within sockets and connections."""
@@ -530,7 +485,7 @@ class _Call:
             parsed = urls.parse(url, base)
         except urls.UrlError as error:
             self.url = "a webhook" if self.secret else error.subject
-            raise self.refused("bad_url") from error
+            raise self.refused("bad_url") from (None if self.secret else error)
         if parsed.has_credentials():
             self.note("stripped", "user and password in the URL")
             parsed.username = parsed.password = ""
@@ -563,6 +518,63 @@ class _Call:
         return transient
 
 
+class _Gate:
+    """The way out: opens sockets to the addresses that may be connected to."""
+
+    def __init__(self, allowed: Sequence[str], resolve: Resolve, seconds: float) -> None:
+        self._resolve = resolve
+        self._seconds = seconds
+        self._networks = [ip_network(text) for text in allowed if not _ENDPOINT.fullmatch(text)]
+        self._endpoints = {
+            (str(ip_address(match[1].strip("[]"))), int(match[2]))
+            for text in allowed
+            if (match := _ENDPOINT.fullmatch(text))
+        }
+        self.tls = create_urllib3_context()
+        self.tls.load_default_certs()
+        self.tls.sslsocket_class = _TimedTlsSocket
+
+    def connect(self, host: str, port: int, call: "_Call") -> "_TimedSocket":
+        """A socket connected to `host`, all of whose addresses may be connected to."""
+        until = call.within(self._seconds)
+        web = port in _WEB_PORTS
+        if not web and not self._networks and not self._endpoints:
+            raise _Refusal("port_refused", str(port))
+        if addresses.parse(host) is not None and not self.admits((host, port)):
+            raise _Refusal("address_refused", host)
+        found = _resolved(self._resolve, host, port, until)
+        call.note("resolved", f"{host} is {', '.join(address for address, _ in found) or 'nowhere'}")
+        for endpoint in found:
+            if not self.admits(endpoint):
+                raise _Refusal("address_refused", f"{host} is {endpoint[0]}")
+        if not web and not all(self._exempt(endpoint) for endpoint in found):
+            raise _Refusal("port_refused", str(port))
+        failure: OSError = socket.gaierror(socket.EAI_NONAME, "no address")
+        tried = found[:_MAX_ADDRESSES]
+        for number, endpoint in enumerate(tried):
+            try:
+                sock = _dialled(endpoint, _left(until) / (len(tried) - number))
+            except OSError as error:
+                failure = error
+                continue
+            peer = sock.getpeername()
+            if not self.admits((str(peer[0]), int(peer[1]))):
+                sock.close()
+                raise _Refusal("address_refused", f"{host} led to {peer[0]}")
+            sock.settimeout(_left(until))
+            return sock
+        raise failure
+
+    def admits(self, endpoint: Endpoint) -> bool:
+        return addresses.is_public(endpoint[0]) or self._exempt(endpoint)
+
+    def _exempt(self, endpoint: Endpoint) -> bool:
+        address = addresses.parse(endpoint[0])
+        if address is None:
+            return False
+        return (str(address), endpoint[1]) in self._endpoints or any(address in network for network in self._networks)
+
+
 class _TimedSocket(socket.socket):
     """A socket whose every wait ends at `until`, however often a byte drips in, and which takes only `room` bytes."""
 
@@ -591,17 +603,17 @@ class _TimedTlsSocket(_TimedSocket, ssl.SSLSocket):
 
 
 class _PlainConnection(HTTPConnection):
-    """A connection whose socket the client opens."""
+    """A connection whose socket the gate opens."""
 
     call: _Call
 
-    def __init__(self, client: Client, origin: _Origin) -> None:
+    def __init__(self, gate: _Gate, origin: _Origin) -> None:
         super().__init__(origin[1], origin[2])
-        self.client = client
+        self.gate = gate
         self.origin = origin
 
     def _new_conn(self) -> _TimedSocket:
-        return self.client._connect(self._dns_host, self.origin[2], self.call)
+        return self.gate.connect(self._dns_host, self.origin[2], self.call)
 
     def described(self) -> str:
         return str(self.sock.getpeername()[0]) if self.sock else "nowhere"
@@ -612,13 +624,13 @@ class _TlsConnection(HTTPSConnection):
 
     call: _Call
 
-    def __init__(self, client: Client, origin: _Origin) -> None:
-        super().__init__(origin[1], origin[2], ssl_context=client._tls)
-        self.client = client
+    def __init__(self, gate: _Gate, origin: _Origin) -> None:
+        super().__init__(origin[1], origin[2], ssl_context=gate.tls)
+        self.gate = gate
         self.origin = origin
 
     def _new_conn(self) -> _TimedSocket:
-        return self.client._connect(self._dns_host, self.origin[2], self.call)
+        return self.gate.connect(self._dns_host, self.origin[2], self.call)
 
     def described(self) -> str:
         sock = cast(ssl.SSLSocket, self.sock)

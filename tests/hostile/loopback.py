@@ -101,6 +101,11 @@ def script(answers: Mapping[str, bytes], *, keep: bool = True) -> Answer:
     return say
 
 
+def hang_up(asked: Asked, sock: socket.socket) -> bool:
+    """No answer at all."""
+    return False
+
+
 @contextmanager
 def serving(say: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
     server = Server(say, tls)

@@ -164,7 +164,8 @@ class Deliveries:
     def _settle(self, claim: Delivery, values: dict[str, Any]) -> bool:
         remove = () if "due_at" in values else ("due_at", "due_channel")  # out of the index of what is due
         try:
-            self._update(claim, {**values, "owner": None}, "#owner = :me", {":me": claim.owner}, remove)
+            # The owner stays: the SDK's second try, after an answer that was lost, must find the claim still ours.
+            self._update(claim, values, "#owner = :me", {":me": claim.owner}, remove)
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return False
         return True

@@ -29,8 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         if given.feed:
-            return feed(given.feed)
-        return seed(given.seed) if given.seed else sample()
+            return feed(given.feed, OUT)
+        return seed(given.seed, OUT) if given.seed else sample(OUT)
     except BroadsheetError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 2
@@ -41,23 +41,20 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def sample() -> int:
-    """The sample site's four newspapers."""
-    port = SITE_PORT
+def sample(out: Path, port: int = SITE_PORT) -> int:
+    """Read the sample site's four newspapers."""
     if not free(*range(port, port + 4)):
+        say(f"Ports {port} to {port + 3} are taken: the site has new addresses, so its articles count as new.")
         port = 0
-        say(
-            f"Ports {SITE_PORT} to {SITE_PORT + 3} are taken: the site has new addresses, so its articles count as new."
-        )
     with SampleSite(stall=5, port=port) as site:
         sources = site.sources(tuple(CHANNELS), delay=0.2, announce_first=100)
         for source in sources:
             say(f"{source['name']}: {source['url']}")
-        return _poll(sources, networks=LOOPBACK, parameters=IN_HURRY, timeout=50)
+        return _poll(sources, out, networks=LOOPBACK, parameters=IN_HURRY, timeout=50)
 
 
-def feed(url: str) -> int:
-    """One real feed, as politely as in production."""
+def feed(url: str, out: Path) -> int:
+    """Read one real feed, as politely as in production."""
     host = urlsplit(url).hostname or ""
     source: dict[str, object] = {
         "id": "feed",
@@ -67,14 +64,14 @@ def feed(url: str) -> int:
         "channels": list(CHANNELS),
         "announce_first": 100,
     }
-    return _poll([source], networks=LOOPBACK if _is_loopback(host) else "", parameters={}, timeout=1800)
+    return _poll([source], out, networks=LOOPBACK if _is_loopback(host) else "", parameters={}, timeout=1800)
 
 
-def seed(path: Path) -> int:
-    """Seed documents, imported as an archive's owner would."""
+def seed(path: Path, out: Path) -> int:
+    """Import seed documents, as an archive's owner would."""
     source = Source(id="seed", name="Seed", url="https://seed.invalid/", channels=tuple(CHANNELS))
     listed = {"id": source.id, "name": source.name, "url": source.url, "channels": list(source.channels)}
-    with Pipeline([listed], OUT) as pipeline:
+    with Pipeline([listed], out) as pipeline:
         before, articles = pipeline.counts(), pipeline.articles()
         outcomes = list(import_documents([path], articles, source, announce=True, clock=time.time))
         idle = pipeline.run(timeout=120)
@@ -86,17 +83,20 @@ def seed(path: Path) -> int:
         texts = [post.payload["text"] for post in pipeline.receiver.accepted if "text" in post.payload]
         if texts and len(outcomes) <= 3:
             say("\n" + "\n\n".join(texts))
-        return _finish(pipeline, before, idle)
+        refused = bool(outcomes) and all(outcome.status == "skipped" for outcome in outcomes)
+        return _finish(pipeline, before, idle) or int(refused)
 
 
-def _poll(sources: list[dict[str, object]], *, networks: str, parameters: dict[str, str], timeout: float) -> int:
+def _poll(
+    sources: list[dict[str, object]], out: Path, *, networks: str, parameters: dict[str, str], timeout: float
+) -> int:
     began = time.monotonic()
-    with Pipeline(sources, OUT, networks=networks, parameters=parameters) as pipeline:
+    with Pipeline(sources, out, networks=networks, parameters=parameters) as pipeline:
         say(f"template.yaml is up: {len(pipeline.aws.stack.resources)} resources, {time.monotonic() - began:.1f} s\n")
         before = pipeline.counts()
         pipeline.aws.fire("DiscoverFunctionPoll", {"job": "poll", "force": True})
         idle = pipeline.run(timeout - (time.monotonic() - began))
-        say(f"\n{pipeline.ledger.table()}\n")
+        say(f"\n{pipeline.ledger.table()}")
         for line in pipeline.ledger.reasons():
             say(line)
         say(f"\nIt took {time.monotonic() - began:.0f} s.")

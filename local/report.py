@@ -116,7 +116,9 @@ class Ledger:
                 sum(line.status == "postponed" and line.reason in WAITS for line in pages),
             ]
             rows.append([source or "together", *(str(number or "·") for number in numbers)])
-        return "\n".join(f"  {_fit(row[0], 22)}" + "".join(f"{cell:>11}" for cell in row[1:]) for row in rows)
+        lines = [f"  {_fit(row[0], 22)}" + "".join(f"{cell:>11}" for cell in row[1:]) for row in rows]
+        waited = "  (waited: sent again until its host's turn came)\n"
+        return "\n".join((*lines, waited))
 
     def reasons(self) -> list[str]:
         """Why something was skipped, retried or taken from the feed, each reason with its number and an example."""

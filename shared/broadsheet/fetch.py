@@ -25,6 +25,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
+from functools import cache
 from ipaddress import ip_address, ip_network
 from queue import Empty, SimpleQueue
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar, cast
@@ -530,9 +531,7 @@ class _Gate:
             for text in allowed
             if (match := _ENDPOINT.fullmatch(text))
         }
-        self.tls = create_urllib3_context()
-        self.tls.load_default_certs()
-        self.tls.sslsocket_class = _TimedTlsSocket
+        self.tls = _tls()
 
     def connect(self, host: str, port: int, call: "_Call") -> "_TimedSocket":
         """A socket connected to `host`, all of whose addresses may be connected to."""
@@ -694,6 +693,15 @@ _MEANINGS: Final[tuple[tuple[tuple[type[Exception], ...], type[FetchError], str,
     ((http.client.HTTPException,), FetchRefused, "too_large", False),  # raised as such for more than 100 headers
 )
 _LOWER = (OSError, UnicodeError, http.client.HTTPException, urllib3_errors.HTTPError, _Refusal, codings.CodingError)
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """One for the process: reading the system's certificates takes 50 ms."""
+    context = create_urllib3_context()
+    context.load_default_certs()
+    context.sslsocket_class = _TimedTlsSocket
+    return context
 
 
 def _origin(url: can_ada.URL) -> _Origin:

@@ -64,6 +64,8 @@ class Server:
             if self._tls:
                 sock = self._tls.wrap_socket(sock, server_side=True)
                 self._open.append(sock)
+            elif sock.recv(1, socket.MSG_PEEK) == b"\x16":
+                return  # a TLS greeting, which we don't speak
             kept = True
             with sock.makefile("rb") as stream:
                 while kept and (line := stream.readline()):

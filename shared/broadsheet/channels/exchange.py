@@ -2,17 +2,17 @@
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from contextlib import suppress
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 import msgspec
 
+from broadsheet import fetch
 from broadsheet.channels.errors import ChannelClosedError, DeliveryError, MessageRefusedError, TransientDeliveryError
-from broadsheet.errors import BroadsheetError
+from broadsheet.fetch import RETRY_AFTER_CAP, FetchError, FetchTransient
 
 _DETAIL = 300  # characters of a channel's own error text worth keeping
 
@@ -29,7 +29,7 @@ class Response(Protocol):
 
 
 class Http(Protocol):
-    """What posts: follows no redirect; raises a BroadsheetError (`broadsheet.fetch.FetchError`) on network trouble."""
+    """What posts: follows no redirect; raises a `broadsheet.fetch.FetchError` where there is no answer."""
 
     def post(self, url: str, body: bytes, *, headers: Mapping[str, str]) -> Response: ...
 
@@ -95,8 +95,9 @@ class Channel:
     def transient(
         self, reason: str, detail: str = "", *, retry_after: float | None = None, perhaps_delivered: bool = False
     ) -> TransientDeliveryError:
+        wait = None if retry_after is None else min(max(retry_after, 0.0), RETRY_AFTER_CAP)
         return TransientDeliveryError(
-            self.id, reason, self.redact(detail), retry_after=retry_after, perhaps_delivered=perhaps_delivered
+            self.id, reason, self.redact(detail), retry_after=wait, perhaps_delivered=perhaps_delivered
         )
 
     def refused(self, reason: str, detail: str = "", *, perhaps_delivered: bool = False) -> MessageRefusedError:
@@ -109,14 +110,17 @@ class Channel:
 def send(http: Http, channel: Channel, url: str, body: bytes, headers: Mapping[str, str] | None = None) -> Response:
     """Posts a JSON body and returns the answer, whatever its status.
 
-    Raises TransientDeliveryError when no answer comes; the post may have arrived all the same.
+    Raises TransientDeliveryError when no answer comes (the post may have arrived all the same), ChannelClosedError when
+    the URL is none we post to.
     """
+    failed: DeliveryError
     try:
         return http.post(url, body, headers={"content-type": "application/json; charset=utf-8", **(headers or {})})
-    except BroadsheetError as error:
-        trouble = error
-    # Raised out of the handler: a chained error would show the URL, which is a secret.
-    raise channel.transient(trouble.reason, trouble.detail, perhaps_delivered=True)
+    except FetchTransient as error:
+        failed = channel.transient(error.reason, error.detail, perhaps_delivered=error.sent)
+    except FetchError as error:
+        failed = channel.closed(error.reason, error.detail)
+    raise failed  # out of the handler: a chained error could show the URL, which is a secret
 
 
 def encode(payload: object) -> bytes:
@@ -144,18 +148,9 @@ def refusal(channel: Channel, response: Response) -> DeliveryError:
     return channel.refused(reason, detail)
 
 
-def retry_after(response: Response, *, now: datetime | None = None) -> float | None:
-    """The seconds of a Retry-After header, given in seconds or as a date; None if there is none that makes sense."""
-    value = response.headers.get("retry-after", "").strip()
-    if re.fullmatch(r"\d{1,9}(\.\d+)?", value):
-        return float(value)
-    try:
-        at = parsedate_to_datetime(value)
-    except ValueError:
-        return None
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    return max(0.0, (at - (now or datetime.now(UTC))).total_seconds())
+def retry_after(response: Response) -> float | None:
+    """The seconds that the answer's Retry-After asks for, if it does."""
+    return fetch.retry_after(response.headers.get("retry-after", ""), time.time())
 
 
 def text_of(response: Response) -> str:

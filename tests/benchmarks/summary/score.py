@@ -60,7 +60,7 @@ def cases(file: str, pages: int | None = None) -> Iterator[Case]:
                 return
             page = json.loads(line)
             try:
-                article = extract(page["html"].encode("latin-1"), page["url"])
+                article = extract(page["html"].encode("latin-1"), page.get("url", "https://page.invalid/"))
             except ExtractionError:
                 continue
             standfirst = " ".join((article.standfirst or "").split())
@@ -127,7 +127,7 @@ def main() -> None:
     summaries = {"ours": [ours(case) for case in found]}
     spent = (time.process_time() - began) / len(found)
     summaries["lead-3"] = [lead_3(case) for case in found]
-    summaries["lead, our length"] = [lead(case) for case in found]
+    summaries["lead, our limit"] = [lead(case) for case in found]
     if given.sumy:
         summaries |= sumy(given.sumy, found)
     groups = {script: [k for k, case in enumerate(found) if case.script == script] for script in ("other", "zh, ja")}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from broadsheet.channels import Announcement, delivery_id
-from tests.unit.channels.loopback import Wire
+from broadsheet.fetch import Client
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def announcement() -> Announcement:
 
 
 @pytest.fixture
-def wire() -> Iterator[Wire]:
-    wire = Wire()
+def wire() -> Iterator[Client]:
+    wire = Client(user_agent="broadsheet-tests", allowed_networks=("127.0.0.0/8",))
     yield wire
     wire.close()

@@ -8,10 +8,6 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import urllib3
-
-from broadsheet.errors import BroadsheetError
-
 
 @dataclass
 class Answer:
@@ -46,23 +42,6 @@ class Receiver:
     judge: Callable[[Posted], Answer]
     posts: list[Posted] = field(default_factory=list)
     next: list[Answer] = field(default_factory=list)
-
-
-class Wire:
-    """The plainest `Http`: urllib3, no redirects, its errors as BroadsheetErrors that name the URL."""
-
-    def __init__(self, timeout: float = 10) -> None:
-        self._pool = urllib3.PoolManager(retries=False, timeout=timeout)
-
-    def post(self, url: str, body: bytes, *, headers: Mapping[str, str]) -> Answer:
-        try:
-            answer = self._pool.request("POST", url, body=body, headers=dict(headers), redirect=False)
-        except urllib3.exceptions.HTTPError as error:
-            raise BroadsheetError(url, "network", str(error)) from error
-        return Answer(answer.status, answer.data, {name.lower(): value for name, value in answer.headers.items()})
-
-    def close(self) -> None:
-        self._pool.clear()
 
 
 @contextmanager

@@ -22,7 +22,7 @@ from broadsheet.channels import (
     render,
 )
 from broadsheet.channels.exchange import Channel
-from tests.unit.channels.loopback import Wire
+from broadsheet.fetch import Client
 
 REGION = "eu-west-1"
 MAIL = json.dumps({"sender": "desk@news.example", "recipients": ["reader@home.example"], "region": REGION})
@@ -38,7 +38,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-def test_a_mail_goes_out_with_both_parts_and_its_id(announcement: Announcement, wire: Wire) -> None:
+def test_a_mail_goes_out_with_both_parts_and_its_id(announcement: Announcement, wire: Client) -> None:
     boto3.client("sesv2", region_name=REGION).create_email_identity(EmailIdentity="desk@news.example")
     receipt = post("desk", "email", MAIL, announcement, wire)
     sent = ses_backends[DEFAULT_ACCOUNT_ID][REGION].sent_messages[0]
@@ -47,12 +47,12 @@ def test_a_mail_goes_out_with_both_parts_and_its_id(announcement: Announcement, 
     assert sent.subject == announcement.title
 
 
-def test_an_unverified_sender_closes_the_channel(announcement: Announcement, wire: Wire) -> None:
+def test_an_unverified_sender_closes_the_channel(announcement: Announcement, wire: Client) -> None:
     with pytest.raises(ChannelClosedError, match=r"^desk: MessageRejected"):
         post("desk", "email", MAIL, announcement, wire)
 
 
-def test_a_topic_gets_the_webhooks_body(announcement: Announcement, wire: Wire) -> None:
+def test_a_topic_gets_the_webhooks_body(announcement: Announcement, wire: Client) -> None:
     sqs, sns = boto3.client("sqs", region_name=REGION), boto3.client("sns", region_name=REGION)
     queue = sqs.create_queue(QueueName="told")["QueueUrl"]
     topic = sns.create_topic(Name="news")["TopicArn"]
@@ -67,12 +67,12 @@ def test_a_topic_gets_the_webhooks_body(announcement: Announcement, wire: Wire) 
 
 
 @pytest.mark.parametrize("secret", ["arn:aws:sqs:eu-west-1:1:x", "news", "arn:aws:sns:eu-west-1"])
-def test_what_is_no_topic_is_a_malformed_secret(secret: str, announcement: Announcement, wire: Wire) -> None:
+def test_what_is_no_topic_is_a_malformed_secret(secret: str, announcement: Announcement, wire: Client) -> None:
     with pytest.raises(ChannelClosedError, match="malformed-secret"):
         post("topic", "sns", secret, announcement, wire)
 
 
-def test_a_missing_topic_closes_the_channel(announcement: Announcement, wire: Wire) -> None:
+def test_a_missing_topic_closes_the_channel(announcement: Announcement, wire: Client) -> None:
     topic = f"arn:aws:sns:{REGION}:{DEFAULT_ACCOUNT_ID}:gone"
     with pytest.raises(ChannelClosedError, match="NotFound"):
         post("topic", "sns", topic, announcement, wire)

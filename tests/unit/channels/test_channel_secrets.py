@@ -7,7 +7,8 @@ import pytest
 from broadsheet.channels import KINDS, Announcement, ChannelClosedError, DeliveryError, post
 from broadsheet.channels.exchange import Channel
 from broadsheet.channels.slack import SlackSecret
-from tests.unit.channels.loopback import Answer, Posted, Wire, listening
+from broadsheet.fetch import Client
+from tests.unit.channels.loopback import Answer, Posted, listening
 
 TOKEN = "hunter2-hunter2-hunter2"
 
@@ -18,7 +19,7 @@ def shown(error: BaseException) -> str:
 
 
 @pytest.mark.parametrize("status", [200, 400, 401, 429, 500])
-def test_a_channel_that_repeats_the_secret_is_not_quoted(status: int, announcement: Announcement, wire: Wire) -> None:
+def test_a_channel_that_repeats_the_secret_is_not_quoted(status: int, announcement: Announcement, wire: Client) -> None:
     def echo(posted: Posted) -> Answer:
         return Answer(status, f"token={posted.path[1:]}\x1b[31m {receiver.url}{posted.path} is wrong".encode())
 
@@ -29,13 +30,20 @@ def test_a_channel_that_repeats_the_secret_is_not_quoted(status: int, announceme
     assert "is wrong" in str(caught.value)
 
 
-def test_network_trouble_is_transient_and_does_not_show_the_url(announcement: Announcement, wire: Wire) -> None:
+def test_network_trouble_is_transient_and_does_not_show_the_url(announcement: Announcement, wire: Client) -> None:
     with listening(lambda _: Answer()) as receiver:
         closed = receiver.url
     with pytest.raises(DeliveryError) as caught:
         post("room", "slack", f"{closed}/{TOKEN}", announcement, wire)
-    assert caught.value.perhaps_delivered
+    assert not caught.value.perhaps_delivered  # nobody listened
     assert not caught.value.permanent
+    assert TOKEN not in shown(caught.value)
+
+
+def test_an_address_we_may_not_post_to_closes_the_channel(announcement: Announcement) -> None:
+    careful = Client(user_agent="broadsheet-tests")
+    with pytest.raises(ChannelClosedError, match="address_refused") as caught:
+        post("room", "slack", f"http://169.254.169.254/{TOKEN}", announcement, careful)
     assert TOKEN not in shown(caught.value)
 
 
@@ -44,7 +52,7 @@ def test_network_trouble_is_transient_and_does_not_show_the_url(announcement: An
     "secret", ["", f"{{{TOKEN}", f'{{"nonsense": "{TOKEN}"}}', '{"url": 7}', f"ftp://{TOKEN}/", " "]
 )
 def test_a_malformed_secret_names_channel_and_shape_only(
-    kind: str, secret: str, announcement: Announcement, wire: Wire
+    kind: str, secret: str, announcement: Announcement, wire: Client
 ) -> None:
     with pytest.raises(ChannelClosedError, match=r"^room: malformed-secret .*expected") as caught:
         post("room", kind, secret, announcement, wire)
@@ -56,6 +64,6 @@ def test_reprs_are_silent() -> None:
     assert TOKEN not in f"{channel!r}{channel}{channel.unlock(SlackSecret)!r}{channel.unlock(SlackSecret)}"
 
 
-def test_an_unknown_kind_is_a_clear_error(announcement: Announcement, wire: Wire) -> None:
+def test_an_unknown_kind_is_a_clear_error(announcement: Announcement, wire: Client) -> None:
     with pytest.raises(ChannelClosedError, match=r"room: unknown-kind .*slack"):
         post("room", "pigeon", "x", announcement, wire)

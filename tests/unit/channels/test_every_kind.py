@@ -18,7 +18,8 @@ from broadsheet.channels import (
     find,
     post,
 )
-from tests.unit.channels.loopback import Answer, Posted, Wire, listening
+from broadsheet.fetch import Client, Limits
+from tests.unit.channels.loopback import Answer, Posted, listening
 from tests.unit.channels.services import SERVICES, SIGN_KEY, TOKEN, secret
 
 HTTP_KINDS = sorted(SERVICES)
@@ -41,7 +42,7 @@ def test_no_kind_is_untested() -> None:
 
 
 @pytest.mark.parametrize("kind", HTTP_KINDS)
-def test_a_post_is_taken_over_real_http(kind: str, announcement: Announcement, wire: Wire) -> None:
+def test_a_post_is_taken_over_real_http(kind: str, announcement: Announcement, wire: Client) -> None:
     with listening(SERVICES[kind]()) as service:
         receipt = post("room", kind, secret(kind, service.url), announcement, wire)
     assert (receipt.channel_id, receipt.delivery_id) == ("room", announcement.delivery_id)
@@ -146,7 +147,9 @@ def test_a_slow_channel_is_transient_and_perhaps_delivered(kind: str, announceme
         done.wait(10)
         return Answer()
 
-    impatient = Wire(timeout=0.1)
+    impatient = Client(
+        user_agent="broadsheet-tests", allowed_networks=("127.0.0.0/8",), limits=Limits(first_byte_seconds=0.1)
+    )
     with listening(silent) as service:
         with pytest.raises(TransientDeliveryError) as caught:
             post("room", kind, secret(kind, service.url), announcement, impatient)
@@ -157,7 +160,7 @@ def test_a_slow_channel_is_transient_and_perhaps_delivered(kind: str, announceme
         assert hidden not in f"{caught.value}{caught.value!r}{caught.value.__context__!r}"
 
 
-def test_slack_can_be_asked_whether_a_post_arrived(announcement: Announcement, wire: Wire) -> None:
+def test_slack_can_be_asked_whether_a_post_arrived(announcement: Announcement, wire: Client) -> None:
     since = datetime.now(UTC) - timedelta(minutes=5)
     others = [msgspec.structs.replace(announcement, delivery_id=f"other-{n}") for n in range(5)]
     with listening(SERVICES["slack-bot"]()) as service:
@@ -171,7 +174,7 @@ def test_slack_can_be_asked_whether_a_post_arrived(announcement: Announcement, w
 
 
 def test_slacks_update_goes_into_the_thread_or_beside_it_when_the_thread_is_gone(
-    announcement: Announcement, wire: Wire
+    announcement: Announcement, wire: Client
 ) -> None:
     with listening(SERVICES["slack-bot"]()) as service:
         key = secret("slack-bot", service.url)
@@ -188,7 +191,7 @@ def test_slacks_update_goes_into_the_thread_or_beside_it_when_the_thread_is_gone
         assert "thread_ts" not in service.posts[-1].json
 
 
-def test_discord_gives_one_message_for_one_delivery(announcement: Announcement, wire: Wire) -> None:
+def test_discord_gives_one_message_for_one_delivery(announcement: Announcement, wire: Client) -> None:
     with listening(SERVICES["discord-bot"]()) as service:
         key = secret("discord-bot", service.url)
         ids = {post("room", "discord-bot", key, announcement, wire).message_id for _ in range(2)}

@@ -13,7 +13,8 @@ import pytest
 
 from broadsheet.channels import Announcement, ChannelClosedError, TransientDeliveryError, delivery_id, post, render
 from broadsheet.channels.webhook import schema
-from tests.unit.channels.loopback import Answer, Posted, Receiver, Wire, listening
+from broadsheet.fetch import Client
+from tests.unit.channels.loopback import Answer, Posted, Receiver, listening
 
 KEY = base64.b64encode(b"a key of the receiver's choice").decode()
 
@@ -38,7 +39,7 @@ def receiver() -> Iterator[Receiver]:
         yield listener
 
 
-def test_a_receiver_can_verify_it(receiver: Receiver, wire: Wire, announcement: Announcement) -> None:
+def test_a_receiver_can_verify_it(receiver: Receiver, wire: Client, announcement: Announcement) -> None:
     secret = json.dumps({"url": receiver.url, "hmac_key": f"whsec_{KEY}"})
     post("room", "webhook", secret, announcement, wire)
     article = receiver.posts[0].json["article"]
@@ -47,13 +48,13 @@ def test_a_receiver_can_verify_it(receiver: Receiver, wire: Wire, announcement: 
     assert article["tags"] == ["ferry", "storm"]
 
 
-def test_another_key_is_refused(receiver: Receiver, wire: Wire, announcement: Announcement) -> None:
+def test_another_key_is_refused(receiver: Receiver, wire: Client, announcement: Announcement) -> None:
     secret = json.dumps({"url": receiver.url, "hmac_key": "another key"})
     with pytest.raises(ChannelClosedError, match="bad signature"):
         post("room", "webhook", secret, announcement, wire)
 
 
-def test_a_repeat_says_so_and_keeps_its_id(receiver: Receiver, wire: Wire, announcement: Announcement) -> None:
+def test_a_repeat_says_so_and_keeps_its_id(receiver: Receiver, wire: Client, announcement: Announcement) -> None:
     secret = json.dumps({"url": receiver.url, "hmac_key": f"whsec_{KEY}"})
     receiver.next.append(Answer(502))
     with pytest.raises(TransientDeliveryError) as caught:

@@ -14,7 +14,8 @@ from broadsheet.channels import (
     post,
     render,
 )
-from tests.unit.channels.loopback import Answer, Posted, Receiver, Wire, listening
+from broadsheet.fetch import Client
+from tests.unit.channels.loopback import Answer, Posted, Receiver, listening
 
 PATH = "/services/T00000001/B00000001/verysecretpartofit"
 
@@ -61,7 +62,7 @@ def test_says_update_and_possible_repeat_in_the_articles_language(announcement: 
     assert f"可能重复 {announcement.delivery_id}" in context["elements"][0]["text"]
 
 
-def test_the_channel_takes_it(slack: Receiver, wire: Wire, announcement: Announcement) -> None:
+def test_the_channel_takes_it(slack: Receiver, wire: Client, announcement: Announcement) -> None:
     receipt = post("room", "slack", slack.url + PATH, announcement, wire)
     assert (receipt.channel_id, receipt.delivery_id) == ("room", announcement.delivery_id)
     assert slack.posts[0].headers["content-type"].startswith("application/json")
@@ -70,7 +71,7 @@ def test_the_channel_takes_it(slack: Receiver, wire: Wire, announcement: Announc
 @pytest.mark.parametrize("size", [3000, 20_000])
 @pytest.mark.parametrize("letter", ["x", "&", "汉", "🇫🇷", "a word. "])
 def test_what_is_too_long_is_shortened_not_refused(
-    slack: Receiver, wire: Wire, announcement: Announcement, letter: str, size: int
+    slack: Receiver, wire: Client, announcement: Announcement, letter: str, size: int
 ) -> None:
     huge = letter * size
     big = msgspec.structs.replace(
@@ -96,7 +97,7 @@ ANSWERS: list[tuple[Answer, type[DeliveryError], float | None]] = [
 ]
 
 
-def test_an_answer_says_whether_to_come_back(slack: Receiver, wire: Wire, announcement: Announcement) -> None:
+def test_an_answer_says_whether_to_come_back(slack: Receiver, wire: Client, announcement: Announcement) -> None:
     for answer, error, retry_after in ANSWERS:
         slack.next.append(answer)
         with pytest.raises(error, match=r"^room: ") as caught:
@@ -106,7 +107,7 @@ def test_an_answer_says_whether_to_come_back(slack: Receiver, wire: Wire, announ
 
 
 def test_only_an_answer_that_says_no_rules_out_a_repeat(
-    slack: Receiver, wire: Wire, announcement: Announcement
+    slack: Receiver, wire: Client, announcement: Announcement
 ) -> None:
     for answer, perhaps in [(Answer(429), False), (Answer(503), False), (Answer(502), True), (Answer(400), False)]:
         slack.next.append(answer)

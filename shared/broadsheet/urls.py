@@ -96,7 +96,8 @@ def parse(url: str, base: str | None = None) -> can_ada.URL:
 
 def resolve(base: str, link: str) -> str:
     """The absolute http(s) URL that `link` names on the page `base`. UrlError for anything else."""
-    return str(_web(parse(link, base), link))
+    absolute = re.match(r"https?://", link, re.IGNORECASE)  # then the base has no say, and its parse can be spared
+    return str(_web(parse(link) if absolute else parse(link, base), link))
 
 
 def clean(url: str) -> str:

@@ -16,8 +16,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     `id`            the GUID, Atom id or rdf:about, verbatim; None if there is none. Not to be trusted: see `identity`.
     `url`           the article's absolute http(s) address, uncleaned; None if the entry names no page. A GUID that is
                     an address stands in for a missing link; an enclosure (a podcast's sound) is no page.
-    `title`         verbatim but sanitised: may hold markup and escapes where the feed has them.
-    `headline`      the title as plain text: what to show, store and compare.
+    `title`         verbatim: text, or sanitised markup where the feed has some.
+    `headline`      the title as plain text: what to store, compare and, escaped, to show.
     `published_at`  aware, UTC; the update time where a feed gives only that; None if undated or unreadable.
     `updated_at`    aware, UTC; None unless the feed gives it.
     `summary`       plain text of the feed's description.

@@ -2,6 +2,7 @@
 
 import warnings
 from datetime import datetime
+from itertools import islice
 
 from bs4 import BeautifulSoup, Tag, XMLParsedAsHTMLWarning
 from soupsieve import SelectorSyntaxError
@@ -30,17 +31,20 @@ def parse(body: bytes, *, url: str, select: str) -> Feed:
         raise FeedError(url, "selector", str(error).split("\n")[0]) from error
     base_tag = page.find("base", href=True)
     base = (address(str(base_tag["href"]), url) if isinstance(base_tag, Tag) else None) or url
+    links = [
+        (element, link, target) for element in chosen if (link := _link(element)) and (target := _target(link, base))
+    ]
+    around: dict[int, set[str]] = {}  # by box, the addresses in it: a box of several entries dates none of them
+    for _, link, target in links:
+        for box in _boxes(link):
+            around.setdefault(id(box), set()).add(target)
     entries: dict[str, Entry] = {}
-    for element in chosen:
-        link = _link(element)
-        target = address(str(link["href"]), base) if link else None
-        if link is None or target is None:
-            continue
+    for element, link, target in links:
         title = folded(element.get_text(" ")) or folded(str(link.get("title") or ""))
-        published_at = _date(link)
+        own = [box for box in _boxes(link) if len(around[id(box)]) == 1]
         known = entries.get(target)
         if known is None or (title and not known.title):  # a picture's link often comes before the headline's
-            entries[target] = Entry(url=target, title=title, headline=title, published_at=published_at)
+            entries[target] = Entry(url=target, title=title, headline=title, published_at=_date(own))
     if not entries:
         raise FeedError(url, "selector", f"{select!r} names no link")
     language = page.html.get("lang") if page.html else None
@@ -61,15 +65,17 @@ def _link(element: Tag) -> Tag | None:
     return next((found for found in (inside, around) if isinstance(found, Tag)), None)
 
 
-def _date(link: Tag) -> datetime | None:
-    box: Tag | None = link
-    for _ in range(_LEVELS):
-        if box is None:
-            return None
-        times = box.find_all("time", datetime=True, limit=2)
-        if len(times) == 1 and isinstance(times[0], Tag):
-            return instant(str(times[0]["datetime"]))
-        if times:
-            return None
-        box = box.parent
+def _target(link: Tag, base: str) -> str | None:
+    return address(str(link["href"]), base)
+
+
+def _boxes(link: Tag) -> list[Tag]:
+    return [link, *islice(link.parents, _LEVELS)]
+
+
+def _date(boxes: list[Tag]) -> datetime | None:
+    for box in boxes:
+        moment = box.find("time", datetime=True)
+        if isinstance(moment, Tag):
+            return instant(str(moment["datetime"]))
     return None

@@ -108,8 +108,10 @@ def _elements(body: bytes) -> Iterator[etree._Element]:
             parent = element.getparent()
             if parent is None:
                 continue
-            if parent.getparent() is not None:  # a loc, or the `<loc><url>` that is seen in the wild
-                unfinished = parent if etree.QName(element).localname == "loc" else unfinished
+            above = parent.getparent()
+            if above is not None:  # a loc, a picture's loc, or the `<loc><url>` that is seen in the wild
+                if above.getparent() is None and etree.QName(element).localname == "loc":
+                    unfinished = parent
                 continue
             yield element
             unfinished = None

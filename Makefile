@@ -7,6 +7,8 @@ export PYTHONPATH := shared
 .DEFAULT_GOAL := help
 .PHONY: help run test lint lock clean
 
+include sam.mk
+
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -31,6 +33,8 @@ lint: $(VENV)/.ready ## ruff and mypy alone
 lock: $(VENV)/.ready ## pin what the .in files name, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate shared/requirements.in -o shared/requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c shared/requirements.txt requirements-dev.in -o requirements-dev.txt
+	for tool in sam checkov ministack; do \
+		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements/$$tool.in -o requirements/$$tool.txt; done
 
 clean: ## forget the embedded AWS's state, builds and the virtual environment
-	rm -rf out .aws-sam $(VENV)
+	rm -rf out .aws-sam $(VENV) .venv-*

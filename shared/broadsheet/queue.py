@@ -3,15 +3,18 @@
 import base64
 import gzip
 import json
+import re
 import time
+import zlib
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
+from msgspec.structs import replace
 
 from broadsheet.errors import BroadsheetError
-from broadsheet.urls import host_key
+from broadsheet.urls import UrlError, host_key
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -21,6 +24,11 @@ MAX_DELAY = 900  # seconds; SQS takes no longer DelaySeconds
 MAX_BATCH_BYTES = 1_000_000  # SQS takes 1 MiB for all entries of a call; the rest is for attributes
 MAX_ATTRIBUTE = 2000  # characters of an exception or place in an attribute
 SEND_ATTEMPTS = 3
+
+_HALF_PAIR = re.compile("[\ud800-\udfff]")  # feeds cut strings in the middle of an emoji; no UTF-8 spells a half
+_NO_ATTRIBUTE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")  # characters SQS refuses
+
+Key = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]  # DynamoDB refuses an empty key, and one of 2 KB
 
 
 class MessageError(BroadsheetError):
@@ -50,7 +58,9 @@ class FeedEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 def pack(html: str | None) -> str:
     """HTML as a message carries it; the same text always packs to the same bytes."""
-    return base64.b64encode(gzip.compress(html.encode("utf-8"), mtime=0)).decode("ascii") if html else ""
+    if not html:
+        return ""
+    return base64.b64encode(gzip.compress(html.encode("utf-8", "replace"), mtime=0)).decode("ascii")
 
 
 class ArticleMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -63,9 +73,9 @@ class ArticleMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """
 
     v: int = VERSION
-    id: str
+    id: Key
     url: str
-    source: str
+    source: Key
     first_seen: datetime
     trace: str
     announce: bool = True
@@ -77,9 +87,7 @@ class ArticleMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
     def again(self, *, at: float, reason: str, failed: bool = False) -> "ArticleMessage":
         """The message as it is sent again, not to be looked at before `at` (epoch seconds)."""
-        return msgspec.structs.replace(
-            self, not_before=at, reason=reason, attempt=self.attempt + 1 if failed else self.attempt
-        )
+        return replace(self, not_before=at, reason=reason, attempt=self.attempt + 1 if failed else self.attempt)
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,17 +100,25 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
 def encode(message: ArticleMessage) -> str:
     """ASCII-escaped JSON: AWS's own texts disagree on what SQS does to control characters."""
-    return json.dumps(msgspec.to_builtins(message), separators=(",", ":"))
+    values = msgspec.to_builtins(message)
+    if _HALF_PAIR.search(text := json.dumps(values, ensure_ascii=False)):
+        values = json.loads(_HALF_PAIR.sub("\ufffd", text))
+    return json.dumps(values, separators=(",", ":"))
 
 
 def decode(body: str, *, message_id: str) -> ArticleMessage:
-    """The message of a body; raises MessageError for anything else."""
+    """The message of a body; raises MessageError for anything else, so that no later step stumbles over it."""
     try:
         message = msgspec.json.decode(body.encode("utf-8", "surrogatepass"), type=ArticleMessage)
     except (msgspec.DecodeError, UnicodeError) as error:
         raise MessageError(message_id, "not an article message", str(error)) from error
     if message.v > VERSION:
         raise MessageError(message_id, "from a later version", f"v{message.v}, this is v{VERSION}")
+    try:
+        host_key(message.url)
+        _ = message.entry and message.entry.text
+    except (UrlError, ValueError, OSError, EOFError, zlib.error) as error:
+        raise MessageError(message_id, "not an article message", str(error)) from error
     if message.first_seen.tzinfo is None:
         raise MessageError(message_id, "not an article message", "first_seen has no zone")
     return message
@@ -120,7 +136,8 @@ class Queue:
         """Send all, each due at its `not_before`; returns those that SQS did not accept.
 
         An entry that SQS reports as failed is tried again here; a call that raises leaves its entries unaccepted
-        and lets the rest be tried. A message due later than SQS can delay comes back early and is sent on.
+        and lets the rest be tried. A message due later than SQS can delay comes back early and is sent on; one longer
+        than SQS takes leaves behind what its feed said.
         """
         refused: list[ArticleMessage] = []
         for batch in _batches(messages):
@@ -160,7 +177,7 @@ class Queue:
             MessageBody=body,
             MessageGroupId=group_id,
             MessageAttributes={
-                name: {"DataType": "String", "StringValue": value[:MAX_ATTRIBUTE]}
+                name: {"DataType": "String", "StringValue": _NO_ATTRIBUTE.sub("\ufffd", value[:MAX_ATTRIBUTE])}
                 for name, value in msgspec.to_builtins(failure).items()
                 if value
             },
@@ -177,11 +194,21 @@ def _delay(message: ArticleMessage, now: float) -> int:
     return max(0, min(MAX_DELAY, -int(-(message.not_before - now) // 1))) if message.not_before else 0
 
 
+def _body(message: ArticleMessage) -> str:
+    """The message as SQS takes it: one too long goes without the feed's text, or without all the feed said."""
+    body = encode(message)
+    if len(body) > MAX_BATCH_BYTES and message.entry:
+        body = encode(replace(message, entry=replace(message.entry, html="")))
+        if len(body) > MAX_BATCH_BYTES:
+            body = encode(replace(message, entry=None))
+    return body
+
+
 def _batches(messages: Sequence[ArticleMessage]) -> list[list[tuple[ArticleMessage, str]]]:
     batches: list[list[tuple[ArticleMessage, str]]] = []
     size = MAX_BATCH_BYTES + 1
     for message in messages:
-        body = encode(message)
+        body = _body(message)
         if size + len(body) > MAX_BATCH_BYTES or len(batches[-1]) == 10:
             batches.append([])
             size = 0

@@ -95,19 +95,20 @@ class Cloud:
 
 
 @contextmanager
-def before(client: Any, operation: str, act: Callable[[Any], Any], *, nth: int = 1) -> Iterator[list[str]]:
-    """Call `act(request)` before the nth request of an operation leaves; what it returns, if anything, is the answer.
+def before(client: Any, operation: str, act: Callable[[Any], object], *, nth: int = 1) -> Iterator[list[str]]:
+    """Call `act(request)` before the nth request of an operation leaves; what it raises, the caller gets.
 
     `operation` is `*` for any. Yields the list of the operations asked for while this lasts.
     """
     service = client.meta.service_model.service_name
     asked: list[str] = []
 
-    def handle(event_name: str, request: Any, **_: Any) -> Any:
+    def handle(event_name: str, request: Any, **_: Any) -> None:
         name = event_name.rpartition(".")[2]
         asked.append(name)
         hits = [one for one in asked if operation in ("*", one)]
-        return act(request) if operation in ("*", name) and len(hits) == nth else None
+        if operation in ("*", name) and len(hits) == nth:
+            act(request)
 
     event = f"before-send.{service}"
     client.meta.events.register_first(event, handle)

@@ -4,7 +4,7 @@
     post(channel_id, kind, secret, announcement, http) -> Receipt, or a DeliveryError
     find(channel_id, kind, secret, announcement, http, since) -> Receipt | None, for the kinds in READ_BACK
 
-Adding a kind is one module beside this one and one line in `_MODULES`. A module is imported when its kind is first
+Adding a kind is one module beside this one and one line in `_REGISTRY`. A module is imported when its kind is first
 used, so that a function pays at its cold start only for the channels it has.
 """
 
@@ -36,27 +36,34 @@ __all__ = [
     "TransientDeliveryError",
     "delivery_id",
     "find",
+    "interval",
     "post",
     "render",
 ]
 
-_MODULES = {
-    "slack": "slack",
-    "slack-bot": "slack_bot",
-    "webhook": "webhook",
-    "feishu": "feishu",
-    "email": "ses",
-    "discord": "discord",
-    "discord-bot": "discord_bot",
-    "telegram": "telegram",
-    "teams": "teams",
-    "dingtalk": "dingtalk",
-    "wecom": "wecom",
-    "sns": "sns",
-    "ntfy": "ntfy",
+# The module of each kind, and the seconds it wants between two posts, by what its documentation allows.
+_REGISTRY = {
+    "slack": ("slack", 1.0),  # one a second
+    "slack-bot": ("slack_bot", 1.0),  # one a second and channel
+    "webhook": ("webhook", 0.0),
+    "feishu": ("feishu", 0.6),  # 100 a minute
+    "email": ("ses", 1.0),  # one a second until SES has let the account out of its sandbox
+    "discord": ("discord", 2.0),  # 30 a minute and channel
+    "discord-bot": ("discord_bot", 1.0),  # 5 in 5 seconds
+    "telegram": ("telegram", 3.0),  # 20 a minute in a group
+    "teams": ("teams", 1.0),
+    "dingtalk": ("dingtalk", 3.0),  # 20 a minute, then ten minutes of silence
+    "wecom": ("wecom", 3.0),  # 20 a minute
+    "sns": ("sns", 0.0),
+    "ntfy": ("ntfy", 5.0),  # one in 5 seconds after a burst of 60, on the public server
 }
-KINDS = tuple(_MODULES)
+KINDS = tuple(_REGISTRY)
 READ_BACK = frozenset({"slack-bot"})  # kinds that can be asked whether a post arrived
+
+
+def interval(kind: str) -> float:
+    """The seconds between two posts that a channel of `kind` takes for good; one for a kind that isn't known."""
+    return _REGISTRY[kind][1] if kind in _REGISTRY else 1.0
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -99,6 +106,6 @@ def find(
 
 
 def _module(channel_id: str, kind: str) -> _Kind:
-    if kind not in _MODULES:
+    if kind not in _REGISTRY:
         raise ChannelClosedError(channel_id, "unknown-kind", f"{kind!r} is none of {', '.join(KINDS)}")
-    return cast(_Kind, import_module(f"{__name__}.{_MODULES[kind]}"))
+    return cast(_Kind, import_module(f"{__name__}.{_REGISTRY[kind][0]}"))

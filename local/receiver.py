@@ -27,11 +27,12 @@ class Receiver:
     Slack's own words are used for what it refuses: `invalid_payload` for no JSON, `no_text` for an empty message.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, address: str = "127.0.0.1") -> None:
         self._posts: list[Post] = []
         self._failures: deque[tuple[int, int | None]] = deque()
         self._lock = threading.Lock()
-        self._server = _Server(("127.0.0.1", port), _Handler)
+        self._address = address
+        self._server = _Server((address, port), _Handler)
         self._server.receiver = self
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
 
@@ -48,7 +49,7 @@ class Receiver:
 
     def url(self, path: str) -> str:
         """The address of a webhook, such as `slack/town` or `json/archive`."""
-        return f"http://127.0.0.1:{self._server.server_address[1]}/{path.lstrip('/')}"
+        return f"http://{self._address}:{self._server.server_address[1]}/{path.lstrip('/')}"
 
     def fail(self, *statuses: int, retry_after: int | None = None) -> None:
         """The next posts are refused with these statuses, one each; `retry_after` (seconds) goes with them."""

@@ -35,18 +35,19 @@ class Request(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SampleSite:
-    """Four publications, each on a port of its own; a context manager.
+    """Four publications, each on a port of its own at `address`; a context manager.
 
     `stall` is how long (seconds) the page that times out once waits: longer than the fetcher's limit. `latency` is what
     every answer takes, so that two requests at once would be seen as such. `port` is the first host's, the others
     follow; 0 takes free ones.
     """
 
-    def __init__(self, *, stall: float = 30, latency: float = 0.01, port: int = 0) -> None:
+    def __init__(self, *, stall: float = 30, latency: float = 0.01, port: int = 0, address: str = "127.0.0.1") -> None:
         self.publications = publications()
         self.stall = stall
         self.latency = latency
         self._port = port
+        self.address = address
         self._hosts: dict[str, _Host] = {}
         self._threads: list[threading.Thread] = []
         self._log: list[Request] = []
@@ -150,10 +151,10 @@ class _Host(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, site: SampleSite, publication: Publication, port: int) -> None:
-        super().__init__(("127.0.0.1", port), _Handler)
+        super().__init__((site.address, port), _Handler)
         self.site = site
         self.publication = publication
-        self.name = f"127.0.0.1:{self.server_address[1]}"
+        self.name = f"{site.address}:{self.server_address[1]}"
         self.base = f"http://{self.name}"
         self._connections: set[socket.socket] = set()
         self._connections_lock = threading.Lock()

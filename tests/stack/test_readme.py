@@ -1,0 +1,120 @@
+"""Every command of the README does what it says: run for real, in a copy of the tracked tree."""
+
+import os
+import re
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import boto3
+import pytest
+from click.testing import CliRunner
+
+from broadsheet.cli import main
+from local.embedded import EmbeddedAws
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = [
+    line.strip()
+    for block in re.findall(r"^```sh\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), re.S | re.M)
+    for line in block.splitlines()
+    if line.strip()
+]
+BODY = "".join(
+    f"<p>第{number}段：渡口的老钟每逢整点仍会敲响，摆渡的人说，它比手机上的时间更让人安心。</p>"
+    for number in range(1, 9)
+)
+DOCUMENT = f"<!--1763884800000-->\n[渡口的老钟又响了](https://ferry.example/cn/old-clock)\n------\n\n{BODY}\n"
+FEED = """<?xml version="1.0" encoding="utf-8"?>
+<rss version="2.0"><channel><title>Ferry</title><link>{base}/</link>
+<item><title>渡口的老钟又响了</title><link>{base}/clock.html</link><guid>1</guid>
+<pubDate>Sun, 22 Nov 2026 08:00:00 GMT</pubDate></item></channel></rss>"""
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The tracked files elsewhere, so that nobody's out/ is touched; the virtual environment is this one."""
+    copy = tmp_path_factory.mktemp("checkout")
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
+    for name in listed:
+        if (ROOT / name).is_file():
+            (copy / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, copy / name)
+    (copy / ".venv").symlink_to(ROOT / ".venv", target_is_directory=True)
+    return copy
+
+
+@pytest.fixture(scope="module")
+def feed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("site")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder)))
+    server.RequestHandlerClass.log_message = lambda *_: None  # type: ignore[attr-defined]
+    base = f"http://127.0.0.1:{server.server_address[1]}"
+    (folder / "feed.xml").write_text(FEED.format(base=base), encoding="utf-8")
+    page = f'<meta charset="utf-8"><title>t</title><article><h1>渡口的老钟又响了</h1>{BODY}</article>'
+    (folder / "clock.html").write_text(page, encoding="utf-8")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    yield f"{base}/feed.xml"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def shell(command: str, cwd: Path) -> str:
+    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    done = subprocess.run(
+        command.split(), cwd=cwd, env=environment, capture_output=True, text=True, timeout=110, check=False
+    )
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_command(command: str, copy: Path, request: pytest.FixtureRequest) -> None:
+    match command.split()[:2]:
+        case ["make", "run"] if "FEED=" in command:
+            printed = shell(f"make run FEED={request.getfixturevalue('feed')}", copy)
+            assert "渡口的老钟又响了" in printed
+        case ["make", "run"] if "SEED=" in command:
+            (copy / "seed.md").write_text(DOCUMENT, encoding="utf-8")
+            printed = shell("make run SEED=seed.md", copy)
+            assert "渡口的老钟又响了" in printed
+        case ["make", "run"]:
+            assert "26 objects, 26 of them new" in shell(command, copy)  # twice: test_local_make_run.py
+        case ["make", target]:
+            shell(f"make --dry-run {target}", copy)
+        case ["aws", "ssm"]:
+            assert "/broadsheet/${AWS::StackName}/channels" in (ROOT / "template.yaml").read_text(encoding="utf-8")
+            assert "--name /broadsheet/broadsheet/channels/newsroom" in command
+        case ["broadsheet", "import"]:
+            imports(command, copy)
+        case _:
+            pytest.fail(f"no check for {command!r}")
+
+
+def imports(command: str, copy: Path) -> None:
+    (copy / "archive").mkdir()
+    (copy / "archive" / "clock.md").write_text(DOCUMENT, encoding="utf-8")
+    (copy / "archive" / "torn.md").write_text(DOCUMENT[:40], encoding="utf-8")
+    arguments = command.replace("archive/", str(copy / "archive")).split()[1:]
+    with EmbeddedAws() as aws, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        boto3.DEFAULT_SESSION = None
+        result = CliRunner().invoke(main, arguments)
+        assert "torn.md: no-link" in result.output
+        assert "1 skipped, 1 stored" in result.output
+        assert result.exit_code == 1
+        assert "1 known, 1 skipped" in CliRunner().invoke(main, arguments).output
+        listed = aws.client("s3").list_objects_v2(Bucket=aws.resource("Bucket"))["Contents"]
+        assert [found["Key"].split("/")[2:4] for found in listed] == [["source=rfi-zh", "date=2025-11-23"]]

@@ -23,7 +23,7 @@ from broadsheet.channels.exchange import (
     send,
     text_of,
 )
-from broadsheet.channels.wording import context, defang, fit, fullwidth, headline, lead, link
+from broadsheet.channels.wording import context, fit, headline, inert, lead, link
 
 _TITLE = 600  # bytes
 _SUMMARY = 2000
@@ -43,18 +43,13 @@ class DingTalkSecret(Secret, frozen=True):
 
 def render(announcement: Announcement) -> dict[str, Any]:
     """Returns {"msgtype": "markdown", …}: the linked title, the summary, who said it when; nobody mentioned."""
-    title = fit(headline(announcement), _TITLE, literal, "bytes")
+    title = fit(headline(announcement), _TITLE, inert, "bytes")
     address = link(announcement.url)
     linked = f"[{title}]({address})" if address and len(address) <= _LINK else title
-    said = fit(context(announcement), _CONTEXT, literal, "bytes")
-    parts = [f"#### {linked}", fit(lead(announcement), _SUMMARY, literal, "bytes"), f"> {said}" if said else ""]
+    said = fit(context(announcement), _CONTEXT, inert, "bytes")
+    parts = [f"#### {linked}", fit(lead(announcement), _SUMMARY, inert, "bytes"), f"> {said}" if said else ""]
     text = "\n\n".join(part for part in parts if part)
     return {"msgtype": "markdown", "markdown": {"title": title, "text": text}, "at": {"isAtAll": False}}
-
-
-def literal(text: str) -> str:
-    """Text that neither DingTalk's nor WeCom's Markdown reads anything into."""
-    return defang(fullwidth(text))
 
 
 def post(channel: Channel, announcement: Announcement, http: Http) -> Receipt:

@@ -19,10 +19,11 @@ from broadsheet.channels.exchange import (
     send,
     text_of,
 )
-from broadsheet.channels.wording import context, fit, headline, lead, link
+from broadsheet.channels.wording import context, fit, headline, inert, lead, link
 
 _SECTION = 3000
 _FALLBACK = 4000
+_FALLBACK_TITLE = 500
 _CONTEXT = 1000
 
 # Slack's words for a webhook that no message will pass again, whatever the status they come with.
@@ -48,19 +49,24 @@ class SlackSecret(Secret, frozen=True):
 
 
 def render(announcement: Announcement) -> dict[str, Any]:
-    """Returns {"text", "blocks", ...}: a linked title, the summary as plain text, and who said it when."""
+    """Returns {"text", "blocks", ...}: a linked title, the summary as plain text, and who said it when.
+
+    Slack shows `text` in notifications only; others show it instead of blocks, and read Markdown and @all in it.
+    """
     address = link(announcement.url)
     opening, closing = (f"<{escape(address)}|", ">") if address else ("", "")
-    title = opening + fit(headline(announcement), _SECTION - 2 - len(opening) - 1, _literal) + closing
+    room = _SECTION - len(opening) - 3
+    title = f"*{opening}{fit(headline(announcement), room, _literal)}{closing}*"
     blocks: list[dict[str, Any]] = [
-        {"type": "section", "text": {"type": "mrkdwn", "text": f"*{title}*", "verbatim": True}},
+        {"type": "section", "text": {"type": "mrkdwn", "text": title, "verbatim": True}},
     ]
     if summary := fit(lead(announcement), _SECTION, escape):
         blocks.append({"type": "section", "text": {"type": "plain_text", "text": summary, "emoji": False}})
     if said := fit(context(announcement), _CONTEXT, escape):
         blocks.append({"type": "context", "elements": [{"type": "plain_text", "text": said, "emoji": False}]})
-    room = _FALLBACK - len(title) - 1
-    fallback = "\n".join(part for part in (title, fit(lead(announcement), room, _literal)) if part)
+    fallback = opening + fit(headline(announcement), _FALLBACK_TITLE, _inert) + closing
+    if summary := fit(lead(announcement), _FALLBACK - len(fallback) - 1, _inert):
+        fallback += f"\n{summary}"
     return {"text": fallback, "blocks": blocks, "unfurl_links": False, "unfurl_media": False}
 
 
@@ -79,6 +85,10 @@ def _literal(text: str) -> str:
     # mrkdwn has no escape for its emphasis; a delimiter followed by a (zero-width) space opens nothing.
     text = re.sub(r"([*_~])", "\\1\u200b", escape(text).replace("`", "ˋ"))
     return re.sub(r":(?=[\w+-]+:)|^(?=&gt;)", lambda found: found.group() + "\u200b", text)
+
+
+def _inert(text: str) -> str:
+    return escape(inert(text))
 
 
 def _check(channel: Channel, response: Response) -> None:

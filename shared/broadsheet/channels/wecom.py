@@ -7,7 +7,6 @@ https://developer.work.weixin.qq.com/document/path/91770
 from typing import Any
 
 from broadsheet.channels.announcement import Announcement, Receipt
-from broadsheet.channels.dingtalk import literal
 from broadsheet.channels.exchange import (
     Channel,
     Http,
@@ -19,7 +18,7 @@ from broadsheet.channels.exchange import (
     send,
     text_of,
 )
-from broadsheet.channels.wording import context, fit, headline, lead, link
+from broadsheet.channels.wording import context, fit, headline, inert, lead, link
 
 _TITLE = 600  # bytes
 _SUMMARY = 2400
@@ -38,12 +37,12 @@ class WeComSecret(Secret, frozen=True):
 
 def render(announcement: Announcement) -> dict[str, Any]:
     """Returns {"msgtype": "markdown", …}: the linked title, the summary, and who said it when."""
-    title = fit(headline(announcement), _TITLE, literal, "bytes")
+    title = fit(headline(announcement), _TITLE, inert, "bytes")
     address = link(announcement.url)
     linked = f"[{title}]({address})" if address and len(address) <= _LINK else title
-    said = fit(context(announcement), _CONTEXT, literal, "bytes")
+    said = fit(context(announcement), _CONTEXT, inert, "bytes")
     comment = f'<font color="comment">{said}</font>' if said else ""
-    parts = [f"**{linked}**", fit(lead(announcement), _SUMMARY, literal, "bytes"), comment]
+    parts = [f"**{linked}**", fit(lead(announcement), _SUMMARY, inert, "bytes"), comment]
     return {"msgtype": "markdown", "markdown": {"content": "\n".join(part for part in parts if part)}}
 
 

@@ -6,7 +6,7 @@ from datetime import UTC
 from urllib.parse import quote, urlsplit
 
 from broadsheet.channels.announcement import Announcement
-from broadsheet.summary import ELLIPSIS, Unit, measure, shorten
+from broadsheet.summary import ELLIPSIS, Unit, join_sentences, measure, shorten
 
 LONGEST_URL = 2000  # what every channel takes; Discord's embeds stop at 2048
 
@@ -29,7 +29,7 @@ _WORDS = {
 }
 # Controls, and the bidirectional overrides that let a title rearrange what stands around it.
 _UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufffe\uffff]")
-_LIVE = re.compile(r"(?<=:)(?=//)|(?<=[@#])(?=\w)|(?<=\w\.)(?=[^\W\d_])|(?<![^\s(（])/(?=\w)")
+_LIVE = re.compile(r"(?<=:)(?=//|[\w+-]+:)|(?<=[@#])(?=\w)|(?<=\w\.)(?=[^\W\d_])|(?<![^\s(（])/(?=\w)")
 _SAFE_IN_URL = "%/:?#@!$&+,;=-._~"  # and neither brackets, quotes, backslash, `*` nor `|`, on which markups break
 
 
@@ -63,7 +63,7 @@ def headline(announcement: Announcement) -> str:
 
 def lead(announcement: Announcement) -> str:
     """The summary, after what changed if this is an update."""
-    return " ".join(part for part in (plain(announcement.changes), plain(announcement.summary)) if part)
+    return join_sentences([part for part in (plain(announcement.changes), plain(announcement.summary)) if part])
 
 
 def context(announcement: Announcement) -> str:
@@ -91,13 +91,13 @@ def fit(text: str, limit: int, escape: Callable[[str], str] = str, unit: Unit = 
 
 
 def defang(text: str) -> str:
-    """Keeps clients from making links, mentions, tags or commands of plain text: an unseen word joiner parts them."""
+    """Keeps clients from making links, mentions, tags, commands or emoji of text: an unseen word joiner parts them."""
     return _LIVE.sub(lambda found: found.group() + "\u2060", text)
 
 
-def fullwidth(text: str) -> str:
-    """Replaces the characters of Markdown and of tags by their full-width forms, where a markup knows no escapes."""
-    return text.translate(_FULLWIDTH)
+def inert(text: str) -> str:
+    """For a markup without escapes: what Markdown and tags are made of becomes full-width, the rest is defanged."""
+    return defang(text.translate(_FULLWIDTH))
 
 
-_FULLWIDTH = {ord(c): chr(ord(c) + 0xFEE0) for c in "*_`~#>[]<|\\"} | {ord("!"): "！"}
+_FULLWIDTH = {ord(c): chr(ord(c) + 0xFEE0) for c in "*_`~#>[]<|\\"}

@@ -46,14 +46,17 @@ def summarize(kind: Any, language: str, sentences: list[str], limit: int) -> tup
         summarizer.stop_words = get_stop_words(language)
     except LookupError:
         summarizer.stop_words = frozenset()
-    three = joined([str(sentence) for sentence in summarizer(document, 3)], language)
-    best = ""
-    for count in range(1, len(sentences) + 1):
-        chosen = joined([str(sentence) for sentence in summarizer(document, count)], language)
-        if len(chosen) > limit and best:
+    ranked: list[str] = []
+    # sumy hands the sentences, best first, to a `count` that is callable, and puts what comes back in reading order.
+    summarizer(document, lambda infos: ranked.extend(str(info.sentence) for info in infos) or infos)
+    order = {sentence: k for k, sentence in enumerate(sentences)}
+    within: list[str] = []
+    for sentence in ranked:
+        longer = sorted([*within, sentence], key=order.__getitem__)
+        if within and len(joined(longer, language)) > limit:
             break
-        best = chosen
-    return three, best
+        within = longer
+    return joined(sorted(ranked[:3], key=order.__getitem__), language), joined(within, language)
 
 
 def joined(sentences: list[str], language: str) -> str:

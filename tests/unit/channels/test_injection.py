@@ -90,6 +90,8 @@ def slack(payload: dict[str, Any], text: str) -> None:
         assert rest != value, text
         assert not re.search(r"[<>`]|[*_~](?!\u200b)", rest), text
         assert not re.search(r":[\w+-]+:|(^|\n)&gt;", rest), text
+    no_live_words(payload["text"].replace(URL, ""), text)
+    assert not re.search(r"[*_~\[\]]", payload["text"]), text
 
 
 def discord(payload: dict[str, Any], text: str) -> None:

@@ -58,7 +58,7 @@ def test_says_update_and_possible_repeat_in_the_articles_language(announcement: 
     )
     title, summary, context = render("slack", changed).payload["blocks"]
     assert title["text"]["text"].endswith("|更新：渡輪復航>*")
-    assert summary["text"]["text"].startswith("改了標題。 The harbour")
+    assert summary["text"]["text"].startswith("改了標題。The harbour")
     assert f"可能重复 {announcement.delivery_id}" in context["elements"][0]["text"]
 
 

@@ -20,7 +20,7 @@ from broadsheet import feeds, polling, queue, urls
 from broadsheet.feeds import Entry, Feed, FeedError, listing, sitemap
 from broadsheet.feeds.identity import entry_keys
 from broadsheet.fetch import Client, FetchError, FetchTransient, Response
-from broadsheet.hosts import BusyError, Hosts
+from broadsheet.hosts import BusyError, Hosts, Turn
 from broadsheet.polling import PollOutcome, PollState
 from broadsheet.polls import Polls, Window
 from broadsheet.queue import ArticleMessage, FeedEntry, Queue
@@ -30,6 +30,9 @@ Status = Literal["found", "nothing-new", "not-modified", "failed", "busy", "inco
 
 MAX_HOSTS = 32  # polled at once: polling is waiting
 TIME_FOR_A_POLL = 40.0  # seconds before the deadline: a slow feed, its parsing, the sends
+FIRST_PAUSE, MAX_PAUSE = 30.0, 600.0  # seconds a host in trouble is left alone, doubling, unless it asks for more
+NEWS_TAKES = 3600.0  # seconds until an article stands in its sitemap, at most: so much of a backlog counts as news
+UNREAD = "unread"  # a warning's beginning: a sitemap of an index could not be read
 MAX_CHILDREN = 10  # sitemaps of an index read in one poll, newest first
 MAX_ENTRY_HTML = 500_000  # characters of an entry's text; packed, with the rest, below SQS's 1 MiB even in Chinese
 
@@ -60,8 +63,20 @@ class Pick(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool  # False: more was new than one poll may send
 
 
+class _Visit(msgspec.Struct):
+    """How a visit to a host stands: visits in a row that found it in trouble, seconds it is to be left alone."""
+
+    host: str
+    failures: int
+    pause: float = 0.0
+
+
 def pick(feed: Feed, source: Source, window: Window | None) -> Pick:
-    """Decide which of a feed's entries are new. Pure; `window` None means that this is the source's first poll."""
+    """Decide which of a feed's entries are new. Pure; `window` None means that this is the source's first poll.
+
+    While the window says that entries are left of what the source had at first, only what is newer is announced, lest
+    a long sitemap's past floods the channels.
+    """
     seen = window or Window()
     send: dict[str, Entry] = {}
     shown: list[str] = []
@@ -93,10 +108,13 @@ def pick(feed: Feed, source: Source, window: Window | None) -> Pick:
             over += 1
         else:
             send[url] = entry
-    first = list(send)[: source.announce_first] if window is None else list(send)
+    if window is None:
+        announced = list(send)[: source.announce_first]
+    else:
+        announced = [url for url, entry in send.items() if _is_news(entry, window)]
     return Pick(
         send=tuple(send.items()),
-        announce=frozenset(first),
+        announce=frozenset(announced),
         shown=tuple(shown),
         skipped=skipped | ({"later": over} if over else {}),
         complete=not over,
@@ -156,22 +174,33 @@ class Discoverer:
         except (ClientError, BotoCoreError) as error:
             return [_outcome(source, "unfinished", reason=type(error).__name__) for source, _ in polls]
         delay = max(source.delay for source, _ in polls)
+        visit = _Visit(host, turn.failures)
         try:
             for i, (source, state) in enumerate(polls):
+                if visit.pause:
+                    outcomes.append(_outcome(source, "busy", reason="host-paused"))
+                    continue
                 if self._clock() + (delay if i else 0) + TIME_FOR_A_POLL > self._deadline:
                     outcomes.append(_outcome(source, "unfinished", reason="deadline"))
                     continue
                 if i:
                     self._sleep(delay)
-                outcomes.append(self._guarded(source, state))
+                outcomes.append(self._guarded(source, state, visit))
         finally:
-            self._hosts.give_back(turn, next_at=self._clock() + delay)
+            self._give_back(turn, visit, delay)
         return outcomes
 
-    def _guarded(self, source: Source, state: PollState) -> Outcome:
+    def _give_back(self, turn: Turn, visit: _Visit, delay: float) -> None:
+        try:
+            self._hosts.give_back(turn, next_at=self._clock() + max(delay, visit.pause), failures=visit.failures)
+        except (ClientError, BotoCoreError) as error:
+            # The lease ends by itself, later than it need; the visit's outcomes stand.
+            log.warning("turn not given back", extra={"host": turn.host, "reason": type(error).__name__})
+
+    def _guarded(self, source: Source, state: PollState, visit: _Visit) -> Outcome:
         """One source's trouble is its own; what wasn't saved is found again at the next poll."""
         try:
-            return self._poll(source, state)
+            return self._poll(source, state, visit)
         except (ClientError, BotoCoreError) as error:
             return _outcome(source, "unfinished", reason=type(error).__name__, detail=str(error))
         except BusyError as error:
@@ -180,17 +209,19 @@ class Discoverer:
             log.exception("unexpected", extra={"source": source.id, "url": source.url})
             return _outcome(source, "unfinished", reason="unexpected", detail=repr(error))
 
-    def _poll(self, source: Source, state: PollState) -> Outcome:
+    def _poll(self, source: Source, state: PollState, visit: _Visit) -> Outcome:
         url = polling.address(state, source.url)
         try:
-            response = self._get(url, source, polling.validators(state))
+            response = self._get(url, source, visit, polling.validators(state))
+            visit.failures = 0
             body_hash = hashlib.sha256(response.body).hexdigest()
             if response.status == 304 or body_hash == state.body_hash:
                 self._save(source, state, _answered("unchanged", response))
                 return _outcome(source, "not-modified", reason="" if response.status == 304 else "same-body")
-            feed = self._read(source, response)
+            feed = self._read(source, response, visit)
         except FetchError as error:
             retry_after = error.retry_after if isinstance(error, FetchTransient) else None
+            self._trouble(visit, error)
             failed = PollOutcome(kind="failed", reason=error.reason, status=error.status, retry_after=retry_after)
             self._save(source, state, failed)
             return _outcome(source, "failed", reason=error.reason, detail=str(error))
@@ -207,9 +238,11 @@ class Discoverer:
         refused = {message.url for message in self._queue.send(list(messages.values()), now=now)}
         keys = dict(zip((id(entry) for entry in feed.entries), entry_keys(feed.entries), strict=True))
         accepted = [key for url, entry in picked.send if url not in refused for key in keys[id(entry)]]
-        if accepted or window is None:
-            self._polls.save_window(source.id, (window or Window()).with_shown([*picked.shown, *accepted]))
-        complete = picked.complete and not refused
+        complete = picked.complete and not refused and not any(one.startswith(UNREAD) for one in feed.warnings)
+        backlog_until = None if complete else now - NEWS_TAKES if window is None else window.backlog_until
+        if accepted or window is None or window.backlog_until != backlog_until:
+            shown = [*picked.shown[::-1], *accepted[::-1]]
+            self._polls.save_window(source.id, (window or Window()).with_shown(shown, backlog_until=backlog_until))
         self._save(
             source,
             state,
@@ -217,7 +250,8 @@ class Discoverer:
                 "changed",
                 response,
                 new=len(picked.send),
-                body_hash=body_hash if complete else "",
+                # An index may stay as it is while its sitemaps change: it is always read in full.
+                body_hash=body_hash if complete and not feed.children else "",
                 ttl_minutes=max(feed.ttl_minutes or 0, feed.update_minutes or 0) or None,
             ),
         )
@@ -232,25 +266,45 @@ class Discoverer:
             skipped=picked.skipped,
         )
 
-    def _get(self, url: str, source: Source, headers: dict[str, str]) -> Response:
+    def _trouble(self, visit: _Visit, error: FetchError | FeedError) -> None:
+        """A host that answers 429 or 503 is left alone by the parser, too."""
+        if isinstance(error, FetchTransient) and error.host_wide:
+            rest = min(MAX_PAUSE, FIRST_PAUSE * 2.0 ** min(visit.failures, 9))
+            visit.pause = max(error.retry_after or 0.0, rest)
+            visit.failures += 1
+
+    def _get(self, url: str, source: Source, visit: _Visit, headers: dict[str, str]) -> Response:
         if source.user_agent:
             headers = {**headers, "User-Agent": source.user_agent}
-        with self._hosts.borrowed(self._clock, source.delay) as borrow:
+        with self._hosts.borrowed(self._clock, source.delay, held=visit.host) as borrow:
             return self._client.get(url, headers=headers, before_host=borrow, deadline=self._deadline)
 
-    def _read(self, source: Source, response: Response) -> Feed:
-        """The entries behind a source, of a sitemap index those of its newest sitemaps."""
+    def _read(self, source: Source, response: Response, visit: _Visit) -> Feed:
+        """The entries behind a source, of a sitemap index those of its newest sitemaps that can be read."""
         if source.kind == "listing":
             return listing.parse(response.body, url=response.url, select=source.select or "a")
         if source.kind == "feed":
             return feeds.parse(response.body, url=response.url, content_type=response.headers.get("content-type"))
         feed = sitemap.parse(response.body, url=response.url, content_type=response.content_type)
         entries = list(feed.entries)
+        failure: FetchError | FeedError | None = None
+        unread: list[str] = []
         for child in feed.children[:MAX_CHILDREN]:
+            if visit.pause or self._clock() + source.delay + TIME_FOR_A_POLL > self._deadline:
+                unread.append("not-reached")
+                break
             self._sleep(source.delay)
-            answer = self._get(child, source, {})
-            entries += sitemap.parse(answer.body, url=answer.url, content_type=answer.content_type).entries
-        return msgspec.structs.replace(feed, entries=tuple(entries))
+            try:
+                answer = self._get(child, source, visit, {})
+                entries += sitemap.parse(answer.body, url=answer.url, content_type=answer.content_type).entries
+            except (FetchError, FeedError) as error:
+                self._trouble(visit, error)
+                failure = error
+                unread.append(error.reason)
+        if failure is not None and not entries:
+            raise failure
+        warnings = tuple(f"{UNREAD}-{reason}" for reason in unread)
+        return msgspec.structs.replace(feed, entries=tuple(entries), warnings=feed.warnings + warnings)
 
     def _save(self, source: Source, state: PollState, outcome: PollOutcome) -> None:
         self._polls.save(source.id, polling.plan(state, outcome, source, now=self._clock()))
@@ -305,6 +359,12 @@ def _room(source: Source) -> int:
 
 def _on_site(url: str, source: Source, feed: Feed) -> bool:
     return urls.same_site(url, source.url) or bool(feed.link and urls.same_site(url, feed.link))
+
+
+def _is_news(entry: Entry, window: Window) -> bool:
+    published = entry.published_at or entry.updated_at
+    until = window.backlog_until
+    return until is None or (published is not None and published.timestamp() > until)
 
 
 def _newest_first(pair: tuple[Entry, Sequence[str]]) -> float:

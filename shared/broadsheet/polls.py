@@ -22,10 +22,15 @@ WINDOW = 40_000  # keys kept at most: 320 KB of the 400 KB an item may have
 
 
 class Window:
-    """The keys of entries shown lately. Immutable: `with_shown` gives the next one."""
+    """The keys of entries shown lately. Immutable: `with_shown` gives the next one.
 
-    def __init__(self, packed: bytes = b"") -> None:
+    `backlog_until` (epoch seconds) is set while entries are left of what the source had at its first poll: until then,
+    what is older is backlog and no news.
+    """
+
+    def __init__(self, packed: bytes = b"", *, backlog_until: float | None = None) -> None:
         self.packed = packed
+        self.backlog_until = backlog_until
         self._keys = {packed[i : i + KEY_BYTES] for i in range(0, len(packed), KEY_BYTES)}
 
     def __contains__(self, key: str) -> bool:
@@ -34,15 +39,15 @@ class Window:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def with_shown(self, keys: Iterable[str]) -> "Window":
-        """The window after these keys were shown: they are the newest, and as many older ones stay, or 500."""
+    def with_shown(self, keys: Iterable[str], *, backlog_until: float | None = None) -> "Window":
+        """The window after these keys were shown, oldest first: as many older ones stay, or 500."""
         shown = list(dict.fromkeys(_short(key) for key in keys))
         newest = set(shown)
         older = [
             key for i in range(0, len(self.packed), KEY_BYTES) if (key := self.packed[i : i + KEY_BYTES]) not in newest
         ]
         room = max(len(shown), 500)  # a feed that flips between two states, or drops an entry and brings it back
-        return Window(b"".join((older[-room:] + shown)[-WINDOW:]))
+        return Window(b"".join((older[-room:] + shown)[-WINDOW:]), backlog_until=backlog_until)
 
 
 class Polls:
@@ -72,11 +77,14 @@ class Polls:
         """The entries the source has shown; None before its first poll succeeded."""
         key = _key(source_id, "window")
         answer = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
-        return Window(from_item(answer["Item"])["keys"]) if "Item" in answer else None
+        if "Item" not in answer:
+            return None
+        values = from_item(answer["Item"])
+        return Window(values["keys"], backlog_until=values.get("backlog_until"))
 
     def save_window(self, source_id: str, window: Window) -> None:
         """Remember the entries shown; only after their messages were accepted."""
-        self._put(source_id, "window", {"keys": window.packed})
+        self._put(source_id, "window", {"keys": window.packed, "backlog_until": window.backlog_until})
 
     def _put(self, source_id: str, sk: str, values: dict[str, Any]) -> None:
         self._dynamodb.put_item(TableName=self._table, Item={**_key(source_id, sk), **to_item(values)})

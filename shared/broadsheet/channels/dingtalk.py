@@ -59,7 +59,7 @@ def post(channel: Channel, announcement: Announcement, http: Http) -> Receipt:
         stamp = str(time.time_ns() // 1_000_000)
         url += f"&timestamp={stamp}&sign={quote_plus(sign(secret.sign_key, stamp))}"
     _check(channel, send(http, channel, url, encode(render(announcement))))
-    return Receipt(channel_id=channel.id, delivery_id=announcement.delivery_id)
+    return channel.receipt(announcement)
 
 
 def sign(key: str, timestamp: str) -> str:

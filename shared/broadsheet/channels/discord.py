@@ -52,8 +52,7 @@ def accepted(channel: Channel, announcement: Announcement, response: Response) -
     if response.status == 429 and isinstance(answer.get("retry_after"), int | float):
         raise channel.transient("http-429", str(answer.get("message", "")), retry_after=float(answer["retry_after"]))
     require_success(channel, response)
-    message_id = str(answer["id"]) if "id" in answer else None
-    return Receipt(channel_id=channel.id, delivery_id=announcement.delivery_id, message_id=message_id)
+    return channel.receipt(announcement, answer.get("id"))
 
 
 def escape(text: str) -> str:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from broadsheet import fetch
+from broadsheet.channels.announcement import Announcement, Receipt
 from broadsheet.channels.errors import ChannelClosedError, DeliveryError, MessageRefusedError, TransientDeliveryError
 from broadsheet.fetch import RETRY_AFTER_CAP, FetchError, FetchTransient
 
@@ -91,6 +92,10 @@ class Channel:
         text = re.sub(r"https?://\S+", "•••", text)
         line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         return line if len(line) <= _DETAIL else line[: _DETAIL - 1] + "…"
+
+    def receipt(self, announcement: Announcement, message_id: object = None) -> Receipt:
+        named = None if message_id is None else str(message_id)
+        return Receipt(channel_id=self.id, delivery_id=announcement.delivery_id, message_id=named)
 
     def transient(
         self, reason: str, detail: str = "", *, retry_after: float | None = None, perhaps_delivered: bool = False

@@ -64,7 +64,7 @@ def post(channel: Channel, announcement: Announcement, http: Http) -> Receipt:
         stamp = str(int(time.time()))
         message = {"timestamp": stamp, "sign": sign(secret.sign_key, stamp), **message}
     _check(channel, send(http, channel, secret.url, encode(message)))
-    return Receipt(channel_id=channel.id, delivery_id=announcement.delivery_id)
+    return channel.receipt(announcement)
 
 
 def sign(key: str, timestamp: str) -> str:

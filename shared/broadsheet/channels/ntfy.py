@@ -47,5 +47,4 @@ def post(channel: Channel, announcement: Announcement, http: Http) -> Receipt:
     headers = {"authorization": f"Bearer {secret.token}"} if secret.token else {}
     response = send(http, channel, url, encode({"topic": topic, **render(announcement)}), headers)
     require_success(channel, response)
-    message_id = str(object_of(response).get("id"))
-    return Receipt(channel_id=channel.id, delivery_id=announcement.delivery_id, message_id=message_id)
+    return channel.receipt(announcement, object_of(response).get("id"))

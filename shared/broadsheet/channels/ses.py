@@ -34,4 +34,4 @@ def post(channel: Channel, announcement: Announcement, _http: Http) -> Receipt:
         channel,
         lambda: ses.send_email(FromEmailAddress=secret.sender, Destination=to, Content={"Simple": simple}),
     )
-    return Receipt(channel_id=channel.id, delivery_id=announcement.delivery_id, message_id=sent["MessageId"])
+    return channel.receipt(announcement, sent["MessageId"])

@@ -73,7 +73,7 @@ def render(announcement: Announcement) -> dict[str, Any]:
 def post(channel: Channel, announcement: Announcement, http: Http) -> Receipt:
     secret = channel.unlock(SlackSecret)
     _check(channel, send(http, channel, secret.url, encode(render(announcement))))
-    return Receipt(channel_id=channel.id, delivery_id=announcement.delivery_id)
+    return channel.receipt(announcement)
 
 
 def escape(text: str) -> str:

@@ -65,7 +65,7 @@ def post(channel: Channel, announcement: Announcement, http: Http) -> Receipt:
         answer = _post_message(channel, secret, http, message)
     if not answer.get("ok"):
         raise _error(channel, answer)
-    return Receipt(channel_id=channel.id, delivery_id=announcement.delivery_id, message_id=str(answer.get("ts")))
+    return channel.receipt(announcement, answer.get("ts"))
 
 
 def find(channel: Channel, announcement: Announcement, http: Http, since: datetime) -> Receipt | None:
@@ -90,7 +90,7 @@ def find(channel: Channel, announcement: Announcement, http: Http, since: dateti
             metadata = message.get("metadata") or {}
             told = (metadata.get("event_payload") or {}).get("delivery_id")
             if metadata.get("event_type") == _EVENT and told == announcement.delivery_id:
-                return Receipt(channel_id=channel.id, delivery_id=told, message_id=message.get("ts"))
+                return channel.receipt(announcement, message.get("ts"))
         cursor = (answer.get("response_metadata") or {}).get("next_cursor")
         if not cursor:
             return None

@@ -50,7 +50,7 @@ def post(channel: Channel, announcement: Announcement, _http: Http) -> Receipt:
         message |= {"MessageGroupId": channel.id, "MessageDeduplicationId": announcement.delivery_id}
     sns = client("sns", parts[3])
     sent = call(channel, lambda: sns.publish(TopicArn=secret.topic_arn, **message))
-    return Receipt(channel_id=channel.id, delivery_id=announcement.delivery_id, message_id=sent["MessageId"])
+    return channel.receipt(announcement, sent["MessageId"])
 
 
 def _says(subject: str) -> bool:

@@ -55,11 +55,7 @@ def post(channel: Channel, announcement: Announcement, http: Http) -> Receipt:
     url = f"{secret.api_url}/bot{secret.token}/sendMessage"
     response = send(http, channel, url, encode({"chat_id": secret.chat_id, **render(announcement)}))
     answer = _read(channel, response)
-    return Receipt(
-        channel_id=channel.id,
-        delivery_id=announcement.delivery_id,
-        message_id=str(answer.get("result", {}).get("message_id")),
-    )
+    return channel.receipt(announcement, answer.get("result", {}).get("message_id"))
 
 
 def _fit(text: str, limit: int) -> str:

@@ -100,7 +100,7 @@ def post(channel: Channel, announcement: Announcement, http: Http) -> Receipt:
         headers["webhook-signature"] = sign(_key(channel, secret.hmac_key), announcement.delivery_id, stamp, body)
     response = send(http, channel, secret.url, body, headers)
     require_success(channel, response)
-    return Receipt(channel_id=channel.id, delivery_id=announcement.delivery_id)
+    return channel.receipt(announcement)
 
 
 def sign(key: bytes, delivery_id: str, timestamp: str, body: bytes) -> str:

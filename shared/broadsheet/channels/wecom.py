@@ -49,7 +49,7 @@ def render(announcement: Announcement) -> dict[str, Any]:
 def post(channel: Channel, announcement: Announcement, http: Http) -> Receipt:
     secret = channel.unlock(WeComSecret)
     _check(channel, send(http, channel, secret.url, encode(render(announcement))))
-    return Receipt(channel_id=channel.id, delivery_id=announcement.delivery_id)
+    return channel.receipt(announcement)
 
 
 def _check(channel: Channel, response: Response) -> None:

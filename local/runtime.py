@@ -15,11 +15,19 @@ import traceback
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from functools import cache
 from typing import Any
+from unittest.mock import patch
 
+import boto3
+import botocore.session
 import msgspec
+from botocore.exceptions import ClientError
+from botocore.loaders import Loader, create_loader
+from botocore.model import OperationModel
 
 from broadsheet.errors import BroadsheetError
+from local.permissions import allowed, required
 from local.stack import CREDENTIALS, Function
 
 Handler = Callable[[Any, Any], Any]
@@ -144,6 +152,7 @@ class _Process:
     def __init__(self, function: Function) -> None:
         region = function.arn.split(":")[3]
         self._loggers: _Loggers = {}
+        self._session = _session(function)
         self._environment = {
             **function.environment,
             **CREDENTIALS,
@@ -170,12 +179,38 @@ class _Process:
         _replace_environment(self._environment)
         _replace_loggers(self._loggers)
         try:
-            with redirect_stdout(_CONSOLE), redirect_stderr(_CONSOLE):
+            with (
+                redirect_stdout(_CONSOLE),
+                redirect_stderr(_CONSOLE),
+                patch.object(boto3, "DEFAULT_SESSION", self._session),
+            ):
                 yield
         finally:
             self._loggers = _loggers()
             _replace_loggers(loggers)
             _replace_environment(outside)
+
+
+def _session(function: Function) -> boto3.session.Session:
+    """Return a session whose clients ask the function's role before each call."""
+    core = botocore.session.Session()
+    core.register_component("data_loader", _models())
+
+    def ask(params: Mapping[str, Any], model: OperationModel, **_: Any) -> None:
+        service = model.service_model.service_name
+        region, account = function.arn.split(":")[3:5]
+        for action, arn in required(service, model.name, params, region=region, account=account):
+            if not allowed(function.statements, action, arn):
+                message = f"{function.id}'s role is not authorized to perform {action} on {arn}"
+                raise ClientError({"Error": {"Code": "AccessDenied", "Message": message}}, model.name)
+
+    core.get_component("event_emitter").register_first("provide-client-params", ask)
+    return boto3.session.Session(botocore_session=core)
+
+
+@cache
+def _models() -> Loader:
+    return create_loader()  # shared: reading the services' models takes longer than all the rest
 
 
 _Loggers = dict[logging.Logger, tuple[list[logging.Handler], int, bool]]
@@ -187,11 +222,18 @@ def _loggers() -> _Loggers:
 
 
 def _replace_loggers(loggers: _Loggers) -> None:
-    for logger in _loggers():
+    for logger in {**_loggers(), **loggers}:
         handlers, level, propagate = loggers.get(logger, ([], logging.NOTSET, True))
         logger.handlers = list(handlers)
         logger.setLevel(level)
         logger.propagate = propagate
+
+
+def _forget_powertools_loggers() -> None:
+    """A new process has no loggers yet; Powertools would go on with those that an earlier function was told to make."""
+    known = logging.Logger.manager.loggerDict
+    for name in [name for name, logger in known.items() if hasattr(logger, "powertools_handler")]:
+        del known[name]
 
 
 def _replace_environment(variables: Mapping[str, str]) -> None:
@@ -208,8 +250,7 @@ def _load(function: Function, process: _Process) -> Handler:
         raise StartError(function.id, "no-such-file", str(path))
     module = importlib.util.module_from_spec(spec)
     with process.entered():
-        # A new process has no loggers yet; Powertools would keep what an earlier stack's function was told.
-        logging.Logger.manager.loggerDict.pop(function.environment.get("POWERTOOLS_SERVICE_NAME", ""), None)
+        _forget_powertools_loggers()
         sys.modules[spec.name] = module
         try:
             spec.loader.exec_module(module)

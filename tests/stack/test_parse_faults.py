@@ -1,0 +1,190 @@
+"""What one message, record, host or call does wrong stays its own trouble: every message ends in one outcome."""
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+from botocore.exceptions import ClientError
+
+from broadsheet.fetch import Client, FetchGone, FetchTransient, Response
+from broadsheet.hosts import Hosts
+from broadsheet.parse import Outcome, Parser
+from broadsheet.queue import ArticleMessage, Queue, decode, encode
+from broadsheet.source import Source, Sources
+from broadsheet.store import Articles
+from broadsheet.urls import article_id
+from tests.stack.cloud import Cloud, before
+
+NOW = 1_790_000_000.0
+HOST = "https://news.example"
+
+
+class Scripted(Client):
+    """The real client's interface; what it answers or raises is the test's."""
+
+    def __init__(self, answer: Callable[[str], bytes | Exception]) -> None:
+        super().__init__(user_agent="test")
+        self.answer = answer
+        self.asked: list[str] = []
+
+    def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        before_redirect: Callable[[str], None] | None = None,
+        before_host: Callable[[str], None] | None = None,
+        deadline: float | None = None,
+    ) -> Response:
+        self.asked.append(url)
+        answer = self.answer(url)
+        if isinstance(answer, Exception):
+            raise answer
+        return Response(url=url, status=200, headers={"content-type": "text/html; charset=utf-8"}, body=answer)
+
+
+def page(url: str) -> bytes | Exception:
+    if url.endswith("/robots.txt"):
+        return FetchGone(url, "http_404", status=404)
+    day = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+    words = "".join(f"<p>On {name} the ferry sailed as it should, and nobody was left on the quay.</p>" for name in day)
+    title = f"Ferry report {url[-1]}"
+    return (
+        f'<html lang="en"><head><title>{title}</title></head><body><article><h1>{title}</h1>{words}</article>'.encode()
+    )
+
+
+def message(n: int, **changes: Any) -> ArticleMessage:
+    url = f"{HOST}/2026/ferry-report-{n}"
+    plain = ArticleMessage(
+        id=article_id(url), url=url, source="news", first_seen=datetime(2026, 3, 4, tzinfo=UTC), trace=f"t{n}"
+    )
+    return msgspec.structs.replace(plain, **changes)
+
+
+def parse(
+    cloud: Cloud, client: Client, messages: list[ArticleMessage], *, delay: float = 0, seconds: float = 120
+) -> dict[str, Outcome]:
+    parser = Parser(
+        articles=Articles(cloud.dynamodb, cloud.articles_table, cloud.s3, cloud.bucket),
+        hosts=Hosts(cloud.dynamodb, cloud.state_table, run="run", lease=150),
+        queue=Queue(cloud.sqs, cloud.queue_url, cloud.dead_letter_url),
+        client=client,
+        sources=Sources(sources=(Source(id="news", name="News", url=HOST, delay=delay),)),
+        clock=lambda: NOW,
+        sleep=lambda _: None,
+        deadline=NOW + seconds,
+    )
+    bodies = [(f"m{n}", encode(one)) for n, one in enumerate(messages)]
+    outcomes = parser.run(bodies)
+    assert sorted(one.message_id for one in outcomes) == sorted(id for id, _ in bodies), "one outcome a message"
+    return {one.message_id: one for one in outcomes}
+
+
+def statuses(outcomes: dict[str, Outcome]) -> list[str]:
+    return [outcomes[f"m{n}"].status for n in range(len(outcomes))]
+
+
+def given_up(cloud: Cloud) -> list[str]:
+    return [decode(one["Body"], message_id="m").url for one in cloud.messages(cloud.dead_letter_url)]
+
+
+def host_is_free(cloud: Cloud, at: float = NOW) -> bool:
+    Hosts(cloud.dynamodb, cloud.state_table, run="other", lease=1).take("news.example", now=at)
+    return True
+
+
+def test_a_batch_is_stored_and_the_host_given_back(cloud: Cloud) -> None:
+    client = Scripted(page)
+    assert statuses(parse(cloud, client, [message(n) for n in range(3)])) == ["stored"] * 3
+    assert client.asked[0] == f"{HOST}/robots.txt"
+    assert len(client.asked) == 4
+    assert host_is_free(cloud)
+    assert statuses(parse(cloud, client, [message(0)])) == ["known"]
+
+
+def test_one_article_twice_in_a_batch_is_stored_once(cloud: Cloud) -> None:
+    assert sorted(statuses(parse(cloud, Scripted(page), [message(1), message(1)]))) == ["known", "stored"]
+    assert len(cloud.keys()) == 1
+
+
+def test_an_unreadable_record_parks_its_own_message_only(cloud: Cloud, caplog: pytest.LogCaptureFixture) -> None:
+    cloud.dynamodb.put_item(
+        TableName=cloud.articles_table, Item={"id": {"S": message(1).id}, "status": {"S": "from the future"}}
+    )
+    outcomes = parse(cloud, Scripted(page), [message(n) for n in range(3)])
+    assert statuses(outcomes) == ["stored", "given-up", "stored"]
+    assert given_up(cloud) == [message(1).url]
+    assert host_is_free(cloud)
+
+
+def test_a_defect_met_in_a_robots_file_is_its_messages_trouble(cloud: Cloud, caplog: pytest.LogCaptureFixture) -> None:
+    client = Scripted(lambda url: RuntimeError("a defect") if "robots" in url else page(url))
+    with caplog.at_level(logging.CRITICAL, logger="broadsheet.parse"):
+        outcomes = parse(cloud, client, [message(0), message(1, url="https://other.example/2026/fine-report-1")])
+    assert statuses(outcomes) == ["given-up", "given-up"]
+    assert "RuntimeError: a defect" in outcomes["m0"].detail
+    assert host_is_free(cloud)
+
+
+def test_a_host_in_trouble_for_weeks_is_still_only_left_alone(cloud: Cloud) -> None:
+    hosts = Hosts(cloud.dynamodb, cloud.state_table, run="run", lease=150)
+    hosts.give_back(hosts.take("news.example", now=NOW), next_at=NOW, failures=5000)
+    down = FetchTransient(HOST, "http_503", status=503)
+    down.host_wide = True
+    client = Scripted(lambda _: down)
+    outcomes = parse(cloud, client, [message(n) for n in range(4)])
+    assert statuses(outcomes) == ["postponed"] * 4
+    assert [outcomes[f"m{n}"].attempt for n in range(4)] == [1, 0, 0, 0], "only who asked has failed"
+    assert [outcomes[f"m{n}"].retry_at for n in (1, 2)] == [NOW + 600, NOW + 600]
+    assert len(client.asked) == 1
+    assert host_is_free(cloud, NOW + 600)
+
+
+def test_what_aws_will_never_take_does_not_go_round_for_ever(cloud: Cloud) -> None:
+    def refuse(_: object) -> None:
+        raise ClientError({"Error": {"Code": "ValidationException", "Message": "item too large"}}, "PutItem")
+
+    with before(cloud.dynamodb, "PutItem", refuse, nth=2):  # the first keeps the robots.txt
+        assert statuses(parse(cloud, Scripted(page), [message(0)])) == ["given-up"]
+    assert given_up(cloud) == [message(0).url]
+
+
+@pytest.mark.parametrize("operation", ["BatchGetItem", "UpdateItem", "GetItem", "PutItem"])
+def test_trouble_with_dynamodb_brings_every_message_back_soon(cloud: Cloud, operation: str) -> None:
+    def refuse(_: object) -> None:
+        raise ClientError({"Error": {"Code": "InternalServerError", "Message": "later"}}, operation)
+
+    with before(cloud.dynamodb, operation, refuse):
+        outcomes = parse(cloud, Scripted(page), [message(n) for n in range(2)])
+    assert set(statuses(outcomes)) <= {"postponed", "stored"}
+    back = [one for one in outcomes.values() if one.status == "postponed"]
+    assert back
+    assert all((one.retry_at, one.attempt, one.reason) == (NOW + 30, 0, "aws-InternalServerError") for one in back)
+
+
+def test_without_the_queue_a_message_is_left_to_its_visibility(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("broadsheet.queue.SEND_ATTEMPTS", 1)
+    cloud.sqs.delete_queue(QueueUrl=cloud.queue_url)
+    cloud.sqs.delete_queue(QueueUrl=cloud.dead_letter_url)
+    busy = message(0, not_before=NOW + 100)
+    outcomes = parse(cloud, Scripted(lambda url: FetchTransient(url, "timeout")), [busy, message(1), message(2)])
+    assert statuses(outcomes) == ["unfinished"] * 3
+
+
+@pytest.mark.parametrize("delay", [0, 0.5, 1, 9])
+@pytest.mark.parametrize("seconds", [0, 24, 26, 120])
+def test_every_message_has_one_outcome_however_slow_the_host_and_short_the_time(
+    cloud: Cloud, delay: float, seconds: float
+) -> None:
+    outcomes = parse(cloud, Scripted(page), [message(n) for n in range(5)], delay=delay, seconds=seconds)
+    assert set(statuses(outcomes)) <= {"stored", "postponed"}
+    stored = statuses(outcomes).count("stored")
+    assert stored == (0 if seconds < 25 or delay > 1 else 5), "with a long delay, robots.txt is the visit's one request"
+    assert len(cloud.keys()) == stored
+    again = [one.retry_at or 0 for one in outcomes.values() if one.status == "postponed"]
+    assert sorted(again) == [NOW + delay * n for n in range(1 if seconds >= 25 else 0, 6)][: len(again)]
+    assert host_is_free(cloud, NOW + delay)

@@ -1,7 +1,9 @@
 """`make run`: the pipeline over the sample site, a real feed (--feed URL) or seed documents (--seed FILE)."""
 
 import argparse
+import hashlib
 import ipaddress
+import re
 import sys
 import time
 from pathlib import Path
@@ -57,7 +59,7 @@ def feed(url: str, out: Path) -> int:
     """Read one real feed, as politely as in production."""
     host = urlsplit(url).hostname or ""
     source: dict[str, object] = {
-        "id": "feed",
+        "id": _source_id(host, url),
         "name": host,
         "url": url,
         "kind": "sitemap" if "sitemap" in url.rsplit("/", 1)[-1] else "feed",
@@ -91,8 +93,9 @@ def _poll(
     sources: list[dict[str, object]], out: Path, *, networks: str, parameters: dict[str, str], timeout: float
 ) -> int:
     began = time.monotonic()
+    say("Bringing up template.yaml …")
     with Pipeline(sources, out, networks=networks, parameters=parameters) as pipeline:
-        say(f"template.yaml is up: {len(pipeline.aws.stack.resources)} resources, {time.monotonic() - began:.1f} s\n")
+        say(f"{len(pipeline.aws.stack.resources)} resources are there after {time.monotonic() - began:.1f} s.\n")
         before = pipeline.counts()
         pipeline.aws.fire("DiscoverFunctionPoll", {"job": "poll", "force": True})
         idle = pipeline.run(timeout - (time.monotonic() - began))
@@ -135,6 +138,12 @@ def _show(article: StoredArticle) -> None:
         ("summary", article.summary),
     ):
         say(f"  {name:<12}{value}")
+
+
+def _source_id(host: str, url: str) -> str:
+    """An id that stays the feed's own from run to run."""
+    name = re.sub("[^a-z0-9]+", "-", host.lower()).strip("-")[:48] or "feed"
+    return f"{name}-{hashlib.sha256(url.encode()).hexdigest()[:6]}"
 
 
 def _is_loopback(host: str) -> bool:

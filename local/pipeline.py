@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
+from broadsheet import source
 from broadsheet.store import Articles
 from local import report
 from local.embedded import EmbeddedAws
@@ -47,6 +48,7 @@ class Pipeline:
             channels = [{"id": id, "kind": kind, "interval": 0} for id, kind in CHANNELS.items()]
             file = folder / "sources.yaml"
             file.write_text(yaml.safe_dump({"channels": channels, "sources": list(self._sources)}, allow_unicode=True))
+            source.load(file)
             self.receiver = starting.enter_context(Receiver(RECEIVER_PORT if free(RECEIVER_PORT) else 0))
             self._log = starting.enter_context((self.out / "log.jsonl").open("w", encoding="utf-8", buffering=1))
             self.aws = starting.enter_context(
@@ -66,6 +68,7 @@ class Pipeline:
                     Value=json.dumps({"url": self.receiver.url(f"{kind}/{channel}")}),
                 )
             self.aws.observers.append(self._observe)
+            self._given_up = self._depths()
             self._exit = starting.pop_all()
         return self
 
@@ -98,19 +101,22 @@ class Pipeline:
         }
 
     def left(self) -> list[str]:
-        """What didn't come to an end, a line each."""
+        """What didn't come to its end in this run, a line each."""
         waiting = {
             **self.aws.backlog(),
             "deliveries": self._waiting_deliveries(),
-            **{queue: self._depth(queue) for queue in ("DeadLetterQueue", "FailuresQueue")},
+            **{queue: depth - self._given_up[queue] for queue, depth in self._depths().items()},
         }
         return [f"{number} in {name}" for name, number in waiting.items() if number] + self.ledger.broken
 
-    def _depth(self, queue: str) -> int:
-        answer = self.aws.client("sqs").get_queue_attributes(
-            QueueUrl=self.aws.resource(queue), AttributeNames=["ApproximateNumberOfMessages"]
-        )
-        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+    def _depths(self) -> dict[str, int]:
+        """How many messages lie in the queues that nothing reads."""
+        sqs, name = self.aws.client("sqs"), "ApproximateNumberOfMessages"
+        return {
+            queue: int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
+            for queue in ("DeadLetterQueue", "FailuresQueue")
+            for url in [self.aws.resource(queue)]
+        }
 
     def _waiting_deliveries(self) -> int:
         table = self.aws.resource("StateTable")

@@ -55,16 +55,19 @@ class Ledger:
         shown += [_columns("posted", "+".join(line.channel for line in told), told[0].title) for told in sent.values()]
         if invocation.error is not None:
             self.broken.append(f"{invocation.function}: {type(invocation.error).__name__}: {invocation.error}")
-            shown.append(_columns("broken", invocation.function, str(invocation.error)))
+            shown.append(f"{'broken':<10}{self.broken[-1]}")
         elif invocation.timed_out:
             self.broken.append(f"{invocation.function}: over its time, {invocation.seconds:.0f} s")
-            shown.append(_columns("broken", invocation.function, self.broken[-1]))
+            shown.append(f"{'broken':<10}{self.broken[-1]}")
         return shown
 
     def _note(self, line: Line) -> str:
         match line.service, line.status:
             case "discover", _:
                 self.polls.append(line)
+                if line.status in ("failed", "incomplete", "unfinished"):
+                    self.broken.append(f"poll {line.status}: {line.source}: {line.detail or line.reason}")
+                    return f"{'broken':<10}{self.broken[-1]}"
                 return _poll(line)
             case "parse", "stored" if line.origin == "feed":
                 self.pages.append(line)
@@ -169,14 +172,12 @@ def _left_out(line: Line) -> Counter[str]:
 
 
 def _poll(line: Line) -> str:
-    if line.status in ("found", "nothing-new", "incomplete"):
-        said = ", ".join(f"{number} {reason}" for reason, number in line.skipped.items())
-        return _columns("asked", line.source, f"{line.new} new of {line.entries} entries", said or line.reason)
+    if line.status == "busy":
+        return _columns("again", line.source, "its host is busy", line.reason)
     if line.status == "not-modified":
         return _columns("asked", line.source, "not modified", line.reason)
-    return _columns(
-        "again" if line.status == "busy" else "broken", line.source, line.detail or _address(line.url), line.reason
-    )
+    said = ", ".join(f"{number} {reason}" for reason, number in line.skipped.items())
+    return _columns("asked", line.source, f"{line.new} new of {line.entries} entries", said or line.reason)
 
 
 def _address(url: str) -> str:

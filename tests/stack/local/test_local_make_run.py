@@ -67,12 +67,22 @@ def test_a_document_that_cannot_be_read_is_named_with_its_reason(
     assert "skipped" in capsys.readouterr().out
 
 
-def test_what_cannot_start_says_why(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    def unavailable(*_: Any) -> int:
+def test_a_feed_that_does_not_answer_is_no_success(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["--feed", "nonsense"]) == 2
+    assert "url (expected an http or https URL)" in capsys.readouterr().err
+    assert main(["--feed", "http://127.0.0.1:9/feed"]) == 1
+    assert "broken    poll failed: 127-0-0-1-" in capsys.readouterr().out
+
+
+def test_an_interrupt_says_where_things_are(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("local.__main__.sample", unavailable)
+    monkeypatch.setattr("local.__main__.sample", interrupted)
     assert main([]) == 130
-    assert "interrupted" in capsys.readouterr().err
-    with pytest.raises(SystemExit):
-        main(["--feed", "x", "--seed", "y"])
+    assert "kept in out/" in capsys.readouterr().err

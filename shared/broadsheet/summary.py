@@ -11,6 +11,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Sequence
+from itertools import islice
 from typing import Literal
 
 from broadsheet.article import Article
@@ -34,9 +35,12 @@ _CLOSING = "\"'”’»›）)】］]」』》〉"
 _OPENING = "\"'“‘«‹（(【［[「『《〈¿¡—–-"
 _IDEOGRAPHIC = "\u3005-\u3007\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _UNSPACED = _IDEOGRAPHIC + "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
+# A run of marks is read from its first one only, and never given back: 100,000 dots cost one pass.
 _SENTENCE_END = re.compile(
-    rf"[。！？｡؟।]+[{re.escape(_CLOSING)}]*|[.!?…]+[{re.escape(_CLOSING)}]*(?=\s|$)|[!?]+(?=[{_IDEOGRAPHIC}])"
+    rf"[。！？｡؟।]++[{re.escape(_CLOSING)}]*+"
+    rf"|(?<![.!?…])(?:[.!?…]++[{re.escape(_CLOSING)}]*+(?=\s|$)|[!?]++(?=[{_IDEOGRAPHIC}]))"
 )
+_VISIBLE = re.compile(r"\S")
 _ENDS_WIDE = re.compile(rf"[。！？｡][{re.escape(_CLOSING)}]*$")  # what comes next needs no space
 _TERM = re.compile(rf"[{_UNSPACED}\uac00-\ud7af]+|[^\W_]+")
 _DENSE = re.compile(rf"[{_UNSPACED}\uac00-\ud7af]")
@@ -67,7 +71,9 @@ def best_sentences(paragraphs: Sequence[str], *, title: str = "", limit: int = 3
     An ideograph takes the room of two and a half letters, unless not even the best sentence fits then.
     """
     sentences = [found for paragraph in paragraphs for found in split_sentences(_one_line(paragraph))]
-    candidates = [s for s in sentences if _weight(s) >= _SHORTEST and not _same(s, title)][:_SENTENCES]
+    named = terms(title)
+    worth = (s for s in sentences if _weight(s) >= _SHORTEST and terms(s) != named)
+    candidates = list(islice(worth, _SENTENCES))
     if not candidates:
         return shorten(join_sentences(sentences), limit)
     *vectors, wanted = _vectors([*candidates, title])
@@ -125,7 +131,11 @@ def measure(text: str, unit: Unit) -> int:
 
 def is_good_standfirst(standfirst: str, article: Article) -> bool:
     """Whether it says something of this article: whole, more than the title, and no slogan of the site."""
-    if _weight(standfirst) < 2 * _SHORTEST or _TRUNCATED.search(standfirst) or _same(standfirst, article.title):
+    if (
+        _weight(standfirst) < 2 * _SHORTEST
+        or _TRUNCATED.search(standfirst)
+        or terms(standfirst) == terms(article.title)
+    ):
         return False
     told = set(terms(f"{article.title} {article.text}"))
     claimed = [term for term in terms(standfirst) if len(term) > 3 or _DENSE.match(term)]
@@ -134,10 +144,12 @@ def is_good_standfirst(standfirst: str, article: Article) -> bool:
 
 def join_sentences(sentences: Sequence[str]) -> str:
     """Joins sentences with a space where the script writes one."""
-    joined = ""
+    parts: list[str] = []
     for sentence in sentences:
-        joined += sentence if not joined or _ENDS_WIDE.search(joined) else f" {sentence}"
-    return joined
+        if parts and not _ENDS_WIDE.search(parts[-1], max(0, len(parts[-1]) - 10)):
+            parts.append(" ")
+        parts.append(sentence)
+    return "".join(parts)
 
 
 def split_sentences(text: str) -> list[str]:
@@ -169,10 +181,10 @@ def _ends(text: str) -> list[re.Match[str]]:
 def _ends_sentence(text: str, end: re.Match[str]) -> bool:
     if end.end() < len(text) and not _between_graphemes(text, end.end()):
         return False
-    following = text[end.end() :].lstrip()
+    following = _VISIBLE.search(text, end.end())
     if not following or end.group()[0] not in ".…!?":
         return True
-    if following[0].islower():
+    if following.group().islower():
         return False
     return end.group() != "." or not _ABBREVIATION.search(text, max(0, end.start() - 20), end.end())
 
@@ -218,10 +230,6 @@ def _one_line(text: str) -> str:
 
 def _weight(text: str) -> float:
     return len(text) + (_DENSITY - 1) * len(_DENSE.findall(text))
-
-
-def _same(a: str, b: str) -> bool:
-    return terms(a) == terms(b)
 
 
 def _prefix(text: str, limit: int, unit: Unit) -> str:

@@ -47,8 +47,13 @@ def summarize(kind: Any, language: str, sentences: list[str], limit: int) -> tup
     except LookupError:
         summarizer.stop_words = frozenset()
     ranked: list[str] = []
-    # sumy hands the sentences, best first, to a `count` that is callable, and puts what comes back in reading order.
-    summarizer(document, lambda infos: ranked.extend(str(info.sentence) for info in infos) or infos)
+
+    def keep(infos: list[Any]) -> list[Any]:
+        """What sumy takes as `count`: it gets the sentences, best first."""
+        ranked.extend(str(info.sentence) for info in infos)
+        return infos
+
+    summarizer(document, keep)
     order = {sentence: k for k, sentence in enumerate(sentences)}
     within: list[str] = []
     for sentence in ranked:

@@ -127,3 +127,10 @@ def test_without_body_the_standfirst_then_the_title() -> None:
 )
 def test_sentences_end_where_a_reader_ends_them(text: str, sentences: list[str]) -> None:
     assert split_sentences(text) == sentences
+
+
+@pytest.mark.parametrize("piece", [".", "!", "“", "。", "a.", "A. ", "[...", "🇫🇷", "\u0301", "。\u0301", "字", "x"])
+def test_no_text_takes_more_than_a_moment(piece: str) -> None:
+    endless = piece * (200_000 // len(piece))  # quadratic time would run into the suite's timeout
+    summary = summarize(article(title=endless, standfirst=endless, blocks=(), text=endless))
+    assert len(summary) <= 300

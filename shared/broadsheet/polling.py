@@ -1,22 +1,49 @@
-"""When a source is asked again, and how: decisions over plain data."""
+"""When a source is asked again, and how: decisions over plain data.
 
+**How soon**: as its rhythm makes it worthwhile (`rhythm`), but never sooner than its own `interval`, nor than the feed
+wishes (`ttl`, `sy:`, Cache-Control; up to an hour, for templates wish nonsense), nor than Retry-After demands.
+**Failures** count 1, or 0.5 or 0.25 where they are likely to pass, and stretch the interval in proportion, up to a day:
+linear, because feeds come back, and never for good (Media Cloud's rss-fetcher, which watches 180,000, does the same).
+**Moves**: a permanent redirect is followed at once but believed only after a week; a believed one is given up when the
+new address fails for good or the sources file names another.
+**Trouble** is told once, when it begins, and once when it ends: `notice`.
+"""
+
+import email.utils
 import hashlib
+import re
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
+from broadsheet import rhythm
+from broadsheet.rhythm import PATIENCE, Rhythm
 from broadsheet.source import Source
 
-MINUTE, DAY = 60.0, 86400.0
+MINUTE, HOUR, DAY = 60.0, 3600.0, 86_400.0
 MAX_INTERVAL = DAY  # a source that fails or asks for patience is asked once a day at least
+MAX_WISH = HOUR  # WordPress announces "hourly", many templates "daily", whatever the paper does
 JITTER = 0.1  # of the interval: sources that were added together drift apart
-MOVED_FOR = 7 * DAY  # a permanent redirect is believed once it has held for a week
+HERD = HOUR  # after a 429 all a host's sources would come back at once: rss-fetcher adds up to an hour
+MOVED_FOR = 7 * DAY
+BROKEN_AFTER = DAY  # of nothing but failures, and
+BROKEN_FAILURES = 3  # at least so many
+SILENT_GAPS, SILENT_AT_LEAST, SILENT_AT_MOST = 10, 7 * DAY, 31 * DAY  # 31 days: rss-fetcher's own limit
+
+Trouble = Literal["", "broken", "silent"]
+Notice = Literal["broken", "silent", "recovered"]
+
+_HALF = frozenset((404, 408, 425, 429))
+_PASSING = frozenset(("timeout", "deadline", "connect", "reset", "incomplete"))
 
 
 class PollState(msgspec.Struct, frozen=True, kw_only=True):
-    """How a source stood after its last poll. Instants in epoch seconds.
+    """How a source stood after its last poll. Instants in epoch seconds; a flat record that fits one write unit.
 
-    `failures` is weighted: a failure that is likely to pass counts less (Media Cloud's rss-fetcher: 1, 0.5 or 0.25).
+    `failures` is weighted. `rhythm` is a line of `rhythm.packed`; `gap` the usual seconds between two polls that found
+    something. `moved_to` is where `moved_from` redirects for good, since `moved_since`. `trouble` is what the owner was
+    told last.
     """
 
     etag: str | None = None
@@ -26,14 +53,23 @@ class PollState(msgspec.Struct, frozen=True, kw_only=True):
     failures: float = 0
     failing_since: float | None = None
     reason: str = ""
+    first_at: float | None = None
     polled_at: float | None = None
     changed_at: float | None = None  # when it last had something new
+    gap: float = 0
+    rhythm: str = ""
+    trouble: Trouble = ""
+    moved_from: str | None = None
     moved_to: str | None = None
     moved_since: float | None = None
 
 
 class PollOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a poll. `body_hash` is empty where entries were left that the next poll must see again."""
+    """What came of a poll. `body_hash` is empty where entries were left that the next poll must see again.
+
+    `ttl_minutes` is the longer of the feed's own wishes, `fresh_for` that of its HTTP headers in seconds (`freshness`),
+    `retry_after` in seconds. `permanent_url` is where a permanent redirect led.
+    """
 
     kind: Literal["changed", "unchanged", "failed"]
     new: int = 0
@@ -44,6 +80,7 @@ class PollOutcome(msgspec.Struct, frozen=True, kw_only=True):
     status: int | None = None
     retry_after: float | None = None
     ttl_minutes: float | None = None
+    fresh_for: float | None = None
     permanent_url: str | None = None
 
 
@@ -54,9 +91,8 @@ def is_due(state: PollState | None, *, now: float) -> bool:
 
 def address(state: PollState, url: str) -> str:
     """Where a source is asked: where it moved for good, if that has held for a week, or else where the file says."""
-    if state.moved_to and state.moved_since and state.polled_at and state.polled_at - state.moved_since >= MOVED_FOR:
-        return state.moved_to
-    return url
+    held = state.moved_since is not None and (state.polled_at or 0) - state.moved_since >= MOVED_FOR
+    return state.moved_to if state.moved_to and held and state.moved_from == url else url
 
 
 def validators(state: PollState) -> dict[str, str]:
@@ -65,43 +101,127 @@ def validators(state: PollState) -> dict[str, str]:
     return {name: value for name, value in headers.items() if value}
 
 
-def plan(state: PollState, outcome: PollOutcome, source: Source, *, now: float) -> PollState:
-    """The state after a poll: linear back-off while it fails, never disabled for good."""
-    interval = max(source.interval, outcome.ttl_minutes or 0) * MINUTE
+def freshness(headers: Mapping[str, str], *, now: float) -> float | None:
+    """Seconds for which the answer's Cache-Control, or else Expires, says that it won't change; None if they don't.
+
+    `headers` have lower-case names. `no-cache`, `no-store` and an Expires in the past wish for nothing.
+    """
+    control = headers.get("cache-control", "").lower()
+    if "no-cache" in control or "no-store" in control:
+        return None
+    if age := re.search(r"\bmax-age\s*=\s*\"?(\d{1,9})", control):
+        return float(age[1]) or None
+    try:
+        expires = email.utils.parsedate_to_datetime(headers.get("expires", ""))
+    except (TypeError, ValueError):
+        return None
+    return max(0.0, expires.timestamp() - now) or None
+
+
+def plan(
+    state: PollState, outcome: PollOutcome, source: Source, *, now: float, patience: float = PATIENCE
+) -> PollState:
+    """The state after a poll of `source` at `now`. `patience` in article-minutes: see `rhythm`."""
     if outcome.kind == "failed":
-        failures = state.failures + (0.5 if outcome.status in (404, 429) or (outcome.status or 500) >= 500 else 1)
-        wait = max(outcome.retry_after or 0, min(MAX_INTERVAL, interval * max(1.0, failures)))
-        return msgspec.structs.replace(
-            state,
-            failures=failures,
-            failing_since=state.failing_since or now,
-            reason=outcome.reason,
-            polled_at=now,
-            next_at=now + _jittered(wait, source.id, now),
-        )
-    moved = outcome.permanent_url
-    state = msgspec.structs.replace(
+        after = _failed(state, outcome, source, now)
+    else:
+        after = _answered(state, outcome, source, now, patience)
+    after = msgspec.structs.replace(after, first_at=state.first_at or now, polled_at=now)
+    return msgspec.structs.replace(after, trouble=_trouble(after, now))
+
+
+def notice(before: PollState, after: PollState) -> Notice | None:
+    """What the source's owner is to be told after a poll: each trouble once, and once that it is over."""
+    if before.trouble == after.trouble:
+        return None
+    return after.trouble or "recovered"
+
+
+def _failed(state: PollState, outcome: PollOutcome, source: Source, now: float) -> PollState:
+    failures = state.failures + _weight(outcome)
+    wait = min(MAX_INTERVAL, source.interval * MINUTE * max(1.0, failures))
+    wait = _jittered(wait, source.id, now)
+    if outcome.retry_after:
+        herd = HERD * _fraction(source.id, now) if outcome.status == 429 else 0.0
+        wait = max(wait, min(MAX_INTERVAL, outcome.retry_after) + herd)
+    lost = address(state, source.url) != source.url and failures >= BROKEN_FAILURES
+    return msgspec.structs.replace(
         state,
+        failures=failures,
+        failing_since=state.failing_since if state.failing_since is not None else now,
+        reason=outcome.reason,
+        next_at=now + wait,
+        moved_to=None if lost else state.moved_to,
+        moved_since=None if lost else state.moved_since,
+    )
+
+
+def _weight(outcome: PollOutcome) -> float:
+    """rss-fetcher's weights: what is likely to pass counts less."""
+    if "dns" in outcome.reason:
+        return 0.25
+    passing = outcome.reason in _PASSING or outcome.status in _HALF or (outcome.status or 0) >= 500
+    return 0.5 if passing else 1.0
+
+
+def _answered(state: PollState, outcome: PollOutcome, source: Source, now: float, patience: float) -> PollState:
+    known = rhythm.unpacked(state.rhythm)
+    # the first poll finds what was published in weeks: that says nothing of the hours since
+    learnt = rhythm.observed(known, outcome.new, now=now) if known else Rhythm(since=now, until=now, found=now)
+    wish = max((outcome.ttl_minutes or 0) * MINUTE, outcome.fresh_for or 0)
+    wait = max(source.interval * MINUTE, min(MAX_WISH, wish), rhythm.worthwhile(learnt, patience=patience))
+    if outcome.retry_after:
+        wait = max(wait, min(MAX_INTERVAL, outcome.retry_after))
+    state = msgspec.structs.replace(
+        _moved(state, outcome, source, now),
         failures=0,
         failing_since=None,
         reason="",
-        polled_at=now,
-        next_at=now + _jittered(min(interval, MAX_INTERVAL), source.id, now),
-        moved_to=moved,
-        moved_since=(state.moved_since if moved == state.moved_to else now) if moved else None,
+        next_at=now + _jittered(wait, source.id, now),
+        rhythm=rhythm.packed(learnt),
     )
     if outcome.kind == "unchanged":
         return state
     complete = bool(outcome.body_hash)
-    return msgspec.structs.replace(
+    state = msgspec.structs.replace(
         state,
         etag=outcome.etag if complete else None,
         last_modified=outcome.last_modified if complete else None,
         body_hash=outcome.body_hash,
-        changed_at=now if outcome.new else state.changed_at,
+    )
+    if not outcome.new:
+        return state
+    gap = now - state.changed_at if state.changed_at else 0.0
+    return msgspec.structs.replace(state, changed_at=now, gap=0.8 * state.gap + 0.2 * gap if state.gap else gap)
+
+
+def _moved(state: PollState, outcome: PollOutcome, source: Source, now: float) -> PollState:
+    settled = address(state, source.url) != source.url
+    if settled and outcome.permanent_url in (None, state.moved_to):
+        return state  # asked at its new address, it has no reason to redirect
+    target = outcome.permanent_url
+    same = target is not None and target == state.moved_to and state.moved_from == source.url
+    return msgspec.structs.replace(
+        state,
+        moved_from=source.url if target else None,
+        moved_to=target,
+        moved_since=state.moved_since if same else now if target else None,
     )
 
 
+def _trouble(state: PollState, now: float) -> Trouble:
+    if state.failing_since is not None:
+        broken = state.failures >= BROKEN_FAILURES and now - state.failing_since >= BROKEN_AFTER
+        return "broken" if broken else state.trouble
+    since = state.changed_at if state.changed_at is not None else state.first_at
+    limit = min(SILENT_AT_MOST, max(SILENT_AT_LEAST, SILENT_GAPS * state.gap)) if state.gap else SILENT_AT_MOST
+    return "silent" if since is not None and now - since > limit else ""
+
+
 def _jittered(wait: float, source_id: str, now: float) -> float:
-    digest = hashlib.sha256(f"{source_id}:{now:.0f}".encode()).digest()
-    return wait * (1 - JITTER * digest[0] / 255)
+    return wait * (1 - JITTER * _fraction(source_id, now))
+
+
+def _fraction(source_id: str, now: float) -> float:
+    """Chance that isn't: the same source at the same instant draws the same number, 0 to 1."""
+    return hashlib.sha256(f"{source_id}:{now:.0f}".encode()).digest()[0] / 255

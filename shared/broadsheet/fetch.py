@@ -22,7 +22,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from functools import cache
@@ -348,7 +348,7 @@ class Client:
 
     def _once(self, connection: "_Connection", request: "_Request", call: "_Call") -> "_Answer":
         limits = self._limits
-        response = None
+        response = sock = None
         connection.call = call
         try:
             if connection.sock is None:
@@ -387,7 +387,10 @@ class Client:
         except BaseException:
             if response:
                 response.close()
+            dropped = cast(_TimedSocket | None, connection.sock) or sock
             connection.close()
+            if dropped:
+                dropped.abandon()
             raise
         return _Answer(response.status, response.headers, content)
 
@@ -397,7 +400,7 @@ class Client:
         if (response.length_remaining or 0) > limit:
             raise _Refusal("too_large", f"{response.length_remaining} bytes announced")
         raw = bytearray()
-        for count, piece in enumerate(response.stream(_PIECE, decode_content=False)):
+        for count, piece in enumerate(_pieces(response, _PIECE)):
             raw += piece
             if len(raw) > limit or count > _MAX_PIECES:
                 raise _Refusal("too_large", f"more than {limit} bytes, or in too many pieces")
@@ -592,6 +595,11 @@ class _TimedSocket(socket.socket):
         self.settimeout(_left(self.until))
         return super().send(data, flags)
 
+    def abandon(self) -> None:
+        """Close it, even if an answer that was refused half-built still holds it open."""
+        if (descriptor := self.detach()) != -1:
+            socket.close(descriptor)
+
     def sendall(self, data: Any, flags: int = 0) -> None:
         self.settimeout(_left(self.until))
         super().sendall(data, flags)
@@ -752,6 +760,14 @@ def _dialled(endpoint: Endpoint, seconds: float) -> _TimedSocket:
     return sock
 
 
+def _pieces(response: HTTPResponse, size: int) -> Iterator[bytes]:
+    """The body as it comes, still coded."""
+    try:
+        yield from response.stream(size, decode_content=False)
+    except ValueError as error:  # urllib3 takes a chunk of negative size for one, and fails to read it
+        raise urllib3_errors.ProtocolError("no such chunk") from error
+
+
 def _drained(response: HTTPResponse, sock: _TimedSocket, call: _Call) -> bytes:
     """Nothing; but a short body is read to its end, so that the connection can be kept."""
     if response.length_remaining is not None and response.length_remaining <= _DRAIN_BYTES:
@@ -764,7 +780,7 @@ def _beginning(response: HTTPResponse, limit: int) -> bytes:
     """At most `limit` bytes of a body. The status has been given: a body that breaks off takes nothing back."""
     content = bytearray()
     try:
-        for piece in response.stream(4096, decode_content=False):
+        for piece in _pieces(response, 4096):
             content += piece
             if len(content) >= limit:
                 break

@@ -19,7 +19,6 @@ MAX_BYTES = 500 * 1024  # RFC 9309, 2.5: parse at least 500 KiB; what comes afte
 FRESH_SECONDS = 24 * 3600  # RFC 9309, 2.4: don't use a cached answer for longer, unless the host is unreachable
 _MAX_PACKED = 300_000  # bytes; a DynamoDB item holds 400 KB with all its attributes
 _AGENT_LINE = re.compile(r"user[- ]?agent(?:\s*:|\s)(.*)", re.IGNORECASE)
-_CONTACT = re.compile(r"\S*(?:://|@)\S*")
 
 _US, _OTHERS = "us", "others"
 
@@ -96,7 +95,8 @@ def _whole_lines(body: bytes, limit: int) -> bytes:
 
 @lru_cache(maxsize=64)
 def _rules(body: bytes, agent: str) -> Protego:
-    return Protego.parse("\n".join(_ours(_text(body).splitlines(), _CONTACT.sub(" ", agent).lower())))
+    products = " ".join(word for word in agent.lower().split() if "://" not in word and "@" not in word)
+    return Protego.parse("\n".join(_ours(_text(body).splitlines(), products)))
 
 
 def _ours(lines: list[str], agent: str) -> Iterator[str]:

@@ -96,7 +96,7 @@ def test_public(address: str) -> None:
 
 def test_nothing_passes_that_python_refuses() -> None:
     """Every /16 of IPv4 and a spread of IPv6: stricter than `is_global`, never laxer."""
-    addresses = [ip_address(high << 16 | low) for high in range(2**16) for low in (0, 1, 0xFFFF)]
-    addresses += [ip_address(high << 112 | low) for high in range(0, 2**16, 3) for low in (1, 1 << 80 | 5)]
+    addresses = [ip_address(high << 16 | 1) for high in range(2**16)]
+    addresses += [ip_address(high << 112 | low) for high in range(0, 2**16, 7) for low in (1, 1 << 80 | 5)]
     laxer = [str(a) for a in addresses if is_public(str(a)) and (not a.is_global or a.is_multicast)]
     assert not laxer

@@ -31,7 +31,7 @@ _XML_ENTITIES = {name: f"&{name};" for name in ("amp", "lt", "gt", "quot", "apos
 _SUBSET_END = re.compile(r"\]\s*>")
 _PLAIN_ENTITY = re.compile(r"""<!ENTITY\s+(\w{1,40})\s+["']([^"'&%<]{0,100})["']\s*>""")
 _NAMED = re.compile(r"&([A-Za-z][A-Za-z0-9]{1,31});")
-_LONG_TAG = re.compile(r"<[^<>]{16384,}")
+_LONG_TAG = re.compile(r"<[^<>]{2048,}")
 _ABSOLUTE_ID = re.compile(
     r"""(?:<(?:[\w.-]+:)?(?:guid|id)\b[^<>]{0,200}>\s*(?:<!\[CDATA\[\s*)?|rdf:about=["'])(https?://[^<>\s"'\]]+)""",
     re.IGNORECASE,
@@ -53,9 +53,9 @@ def parse(text: str, *, url: str, encoding: str, warnings: tuple[str, ...]) -> F
         raise FeedError(
             url, "html" if root == "html" else "not-a-feed", f"root element {root}" if root else "no markup"
         )
-    text = _NAMED.sub(lambda match: known.get(match[1]) or html5.get(match[1] + ";", match[0]), text)
+    text = _NAMED.sub(lambda match: known.get(match[1]) or _named(match), text)
     text, cut = _complete(text, root)
-    if any(tag[0].count("=") > 200 for tag in _LONG_TAG.finditer(text)):
+    if any(tag[0].count("=") > 100 for tag in _LONG_TAG.finditer(text)):  # feedparser's time grows with the square
         raise FeedError(url, "malformed", "a tag of hundreds of attributes")
     if text.count("<") > MAX_TAGS:
         text, cut = _complete(text[: _nth_tag(text, MAX_TAGS)], root)
@@ -196,22 +196,31 @@ def _without_internal_subset(text: str) -> tuple[str, dict[str, str]]:
     end = _SUBSET_END.search(text, opening)
     subset = text[opening : end.start() if end else len(text)]
     text = text[:opening] + (">" + text[end.end() :] if end else "")
-    plain_ones = dict(_PLAIN_ENTITY.findall(subset[:20_000]))
+    plain_ones = dict(_PLAIN_ENTITY.findall(subset[:20_000])[:20])
     return text, {name: value for name, value in plain_ones.items() if text.count(f"&{name};") <= 100}
 
 
+def _named(reference: re.Match[str]) -> str:
+    character = html5.get(reference[1] + ";")
+    return html.escape(character, quote=False) if character else reference[0]  # &LT; must not open a tag
+
+
 def _complete(text: str, root: str) -> tuple[str, bool]:
-    """`text`, and whether it was cut: then without what follows its last whole entry, whose link may be half a link."""
-    if re.search(
-        rf"</(?:[\w.-]+:)?{re.escape(root)}\s*>\s*(?:<!--.*-->\s*)?\Z", text[-2000:], re.IGNORECASE | re.DOTALL
-    ):
-        return text, False
+    """`text` up to its root's end, and whether it was cut before: then up to its last whole entry.
+
+    What follows may be half a link, which would be another article's address.
+    """
     ends = [match.end() for match in _ENTRY_CLOSE.finditer(text)]
+    last = ends[-1] if ends else 0
+    if close := re.compile(rf"</(?:[\w.-]+:)?{re.escape(root)}\s*>", re.IGNORECASE).search(
+        text, last if root != "entry" else 0
+    ):
+        return text[: close.end()], False
     if not ends:
-        start = _ENTRY_OPEN.search(text)
+        start = _ENTRY_OPEN.search(text) if root != "entry" else None
         return (text[: start.start()], True) if start else (text, False)
     tag = next(match[0][1:] for match in ROOT.finditer(text) if match[2].lower() == root)
-    return text[: ends[-1]] + ("</channel>" if root == "rss" else "") + f"</{tag}>", True
+    return text[:last] + ("</channel>" if root == "rss" else "") + f"</{tag}>", True
 
 
 def _nth_tag(text: str, count: int) -> int:

@@ -220,6 +220,15 @@ def test_malformed_feeds_give_what_can_be_had(inside: str) -> None:
     assert entry.url == "https://herald.example/a?x=1&y=2"
 
 
+def test_what_a_server_appends_does_not_matter() -> None:
+    feed = read(RSS2 + "\n<!-- cached --><script>track()</script><b>Warning</b>: in line 3 & 4")
+    assert (len(feed.entries), feed.warnings) == (1, ())
+
+
+def test_upper_case_references_open_no_tag() -> None:
+    assert only(item("<title>1 &LT; 2 &AMP; 3</title>")).headline == "1 < 2 & 3"
+
+
 def test_leading_blank_lines_do_not_matter() -> None:
     assert read("\n\n  \ufeff" + RSS2).warnings == ()
 

@@ -6,6 +6,8 @@ that was down, its rate, a lease that ran out. `sweep` finds commits that have n
 """
 
 import logging
+import traceback
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -18,7 +20,7 @@ from broadsheet.channels import Announcement, DeliveryError, Http
 from broadsheet.deliveries import Deliveries, Delivery
 from broadsheet.secrets import Secrets
 from broadsheet.source import Channel, Sources
-from broadsheet.store import Articles, Record
+from broadsheet.store import Articles, Record, StoreError
 
 TIME_FOR_A_POST = 15.0  # seconds before the deadline: a slow channel's answer and our record of it
 RETRY_DELAY, MAX_RETRY_DELAY, MAX_ATTEMPTS = 30.0, 3600.0, 30  # doubling to an hour: gives up after about a day
@@ -84,32 +86,73 @@ class Notifier:
                 self._post(channel, record, claim)
 
     def post_due(self) -> None:
-        """Post what is due, channel by channel, as far as rates and time allow."""
-        for channel in self._sources.channels:
-            for article_id in self._due(channel):
-                claim = self._deliveries.claim(article_id, channel.id, now=self._clock())
-                if claim is None:
+        """Post what is due, one to each channel in turn, as far as rates and time allow: a backlog delays its own."""
+        turns = deque((channel, self._due(channel)) for channel in self._sources.channels)
+        failure: Exception | None = None
+        while turns:
+            channel, due = turns.popleft()
+            try:
+                if (article_id := next(due, None)) is None:
                     continue
-                record = self._articles.record(article_id)
-                if record is None or record.status != "stored":
-                    self._deliveries.failed(claim, reason="no such article")
-                    continue
-                self._post(channel, record, claim)
+                self._post_due(channel, article_id)
+            except (ClientError, BotoCoreError) as error:
+                failure = error
+                self._resting.add(channel.id)
+            turns.append((channel, due))
+        if failure is not None:
+            raise failure
 
     def sweep(self) -> int:
-        """Open the deliveries that commits lack since the last sweep; returns how many. They are due at once."""
+        """Open the deliveries that commits lack since the last sweep; returns how many. They are due at once.
+
+        What there is no time for, the next sweep does: it goes on where this one stopped.
+        """
         until = self._clock() - SWEEP_MARGIN
         since = self._deliveries.swept_until() or until - SWEEP_REACH
-        opened = 0
+        if since >= until:
+            return 0
+        opened, reached = 0, since
         for ids in _batched(self._articles.outbox(since, until), 100):
-            for record in self._articles.records(ids).values():
+            if self._clock() + TIME_FOR_A_POST > self._deadline:
+                break
+            for record in self._readable(ids):
                 wanted = [channel.id for channel in self._channels_of(record)]
                 for channel_id in self._deliveries.missing(record.id, wanted):
                     self._deliveries.open(record.id, channel_id, now=self._clock(), trace=record.trace)
                     log.warning("swept", extra={"id": record.id, "channel": channel_id, "trace": record.trace})
                     opened += 1
-        self._deliveries.save_swept_until(until)
+                if record.outbox_at:
+                    reached = max(reached, datetime.fromisoformat(record.outbox_at).timestamp())
+        else:
+            reached = until
+        self._deliveries.save_swept_until(reached)
         return opened
+
+    def _post_due(self, channel: Channel, article_id: str) -> None:
+        claim = self._deliveries.claim(article_id, channel.id, now=self._clock())
+        if claim is None:
+            return
+        try:
+            record = self._articles.record(article_id)
+        except StoreError as error:
+            log.exception("unreadable record", extra={"id": article_id, "channel": channel.id})
+            self._deliveries.failed(claim, reason=str(error))
+            return
+        if record is None or record.status != "stored":
+            self._deliveries.failed(claim, reason="no such article")
+            return
+        self._post(channel, record, claim)
+
+    def _readable(self, ids: list[str]) -> Iterator[Record]:
+        """The records of these ids; one that can't be read keeps nobody else from being announced."""
+        try:
+            yield from self._articles.records(ids).values()
+        except StoreError:
+            if len(ids) == 1:
+                log.exception("unreadable record", extra={"id": ids[0]})
+                return
+            for id in ids:
+                yield from self._readable([id])
 
     def _channels_of(self, record: Record) -> tuple[Channel, ...]:
         if not record.announce or record.status != "stored":
@@ -120,17 +163,19 @@ class Notifier:
         return self._sources.channels_of(tuple(record.sources))
 
     def _due(self, channel: Channel) -> Iterator[str]:
-        """Articles due for a channel, while it may be posted to."""
+        """Articles due for a channel, each once, while it may be posted to."""
+        tried: set[str] = set()
         while self._may_post(channel):
-            due = self._deliveries.due(channel.id, now=self._clock(), limit=25)
-            if not due:
+            # The index may lag behind what this run has just settled.
+            due = self._deliveries.due(channel.id, now=self._clock(), limit=25 + len(tried))
+            fresh = [article_id for article_id in due if article_id not in tried]
+            if not fresh:
                 return
-            for article_id in due:
+            for article_id in fresh:
                 if not self._may_post(channel):
                     return
+                tried.add(article_id)
                 yield article_id
-            if len(due) < 25:
-                return
 
     def _may_post(self, channel: Channel) -> bool:
         """Whether the channel can take a post now, or soon enough to wait for it."""
@@ -156,6 +201,13 @@ class Notifier:
         except (ClientError, BotoCoreError) as error:  # of reading the secret: nothing was posted
             unread = channels.TransientDeliveryError(channel.id, "secret-unreadable", type(error).__name__)
             self._settle_failure(channel, record, claim, unread)
+        except Exception as error:  # noqa: BLE001 - told below, but its words may hold the channel's secret
+            defect = channels.TransientDeliveryError(
+                channel.id, "unexpected", type(error).__name__, perhaps_delivered=True
+            )
+            frames = traceback.format_tb(error.__traceback__)
+            log.error("unexpected", extra={"id": record.id, "channel": channel.id, "place": "".join(frames)})
+            self._settle_failure(channel, record, claim, defect)
         else:
             held = self._deliveries.sent(claim, now=self._clock(), message_id=receipt.message_id)
             self._note("sent" if held else "lost-claim", record, channel, claim)

@@ -185,7 +185,10 @@ class Notifier:
 
     def _wait(self, channel: Channel) -> float:
         last = self._last_post.get(channel.id)
-        return 0.0 if last is None else max(0.0, last + channel.interval - self._clock())
+        if last is None:
+            return 0.0
+        interval = channels.interval(channel.kind) if channel.interval is None else channel.interval
+        return max(0.0, last + interval - self._clock())
 
     def _post(self, channel: Channel, record: Record, claim: Delivery) -> None:
         """Post, and settle the claim by the channel's answer."""

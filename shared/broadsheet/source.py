@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 import yaml
 
+from broadsheet import urls
 from broadsheet.errors import BroadsheetError
 
-Id = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Id = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}\Z")]
 HttpUrl = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/]+(/\S*)?$")]
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where the wheel has it: ten times as fast
@@ -50,8 +51,8 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     id: Id
     kind: str
-    # Slack takes one post a second per webhook; nobody else we know takes fewer
-    interval: Annotated[float, msgspec.Meta(ge=0, le=3600)] = 1
+    # seconds between two posts; by default what the kind's documentation allows
+    interval: Annotated[float, msgspec.Meta(ge=0, le=3600)] | None = None
 
 
 class Sources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
@@ -119,10 +120,14 @@ def _contradictions(sources: Sources, kinds: frozenset[str] | None) -> Iterator[
                 yield f"$.sources[{i}].channels[{j}]", f"no channel {channel_id!r} in this file"
         if source.kind == "listing" and not source.select:
             yield f"$.sources[{i}]", "a listing needs `select`, the CSS selector of its article links"
+        try:
+            urls.host_key(source.url)
+        except urls.UrlError as error:
+            yield f"$.sources[{i}].url", error.reason
         if source.timezone:
             try:
                 ZoneInfo(source.timezone)
-            except (ZoneInfoNotFoundError, ValueError):
+            except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: "Asia" is a folder
                 yield f"$.sources[{i}].timezone", f"no time zone {source.timezone!r}"
 
 
@@ -137,23 +142,31 @@ def _where(error: str) -> tuple[str, str]:
     return path, message
 
 
-def _plain(node: Any, path: str, lines: dict[str, int], name: str) -> Any:
+def _plain(node: Any, path: str, lines: dict[str, int], name: str, inside: tuple[Any, ...] = ()) -> Any:
     """The plain value of a YAML node; notes the line of every path, which msgspec's errors then name."""
     if node is None:
         return None
-    lines[path] = node.start_mark.line + 1
+    line = lines[path] = node.start_mark.line + 1
+    if any(node is outer for outer in inside):
+        raise SourcesError(f"{name}:{line}", path.removeprefix("$."), "holds itself")
+    inside = (*inside, node)
     if isinstance(node, yaml.MappingNode):
         plain: dict[str, Any] = {}
         for key, value in node.value:
-            lines[f"{path}.{key.value}"] = key.start_mark.line + 1
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode):
+                raise SourcesError(f"{name}:{line}", "a field's name", "must be plain text")
             if key.value in plain:
-                raise SourcesError(f"{name}:{key.start_mark.line + 1}", key.value, "given twice")
-            plain[key.value] = _plain(value, f"{path}.{key.value}", lines, name)
+                raise SourcesError(f"{name}:{line}", key.value, "given twice")
+            lines[f"{path}.{key.value}"] = line
+            plain[key.value] = _plain(value, f"{path}.{key.value}", lines, name, inside)
         return plain
     if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, f"{path}[{i}]", lines, name) for i, item in enumerate(node.value)]
-    constructor = yaml.constructor.SafeConstructor()
-    return constructor.construct_object(node)
+        return [_plain(item, f"{path}[{i}]", lines, name, inside) for i, item in enumerate(node.value)]
+    try:
+        return yaml.constructor.SafeConstructor().construct_object(node)
+    except (yaml.YAMLError, ValueError) as error:
+        raise SourcesError(f"{name}:{line}", path.removeprefix("$."), str(error).split("\n")[0]) from error
 
 
 def _line(lines: dict[str, int], path: str) -> int:

@@ -89,6 +89,23 @@ def test_the_peer_is_judged_again(wire: Wire) -> None:
     assert not server.asked
 
 
+def test_a_literal_is_judged_itself(wire: Wire) -> None:
+    """Whatever a resolver, such as one that leads every name to a test server, makes of it."""
+    with serving(script({"/": answer(b"hello")})) as server:
+        client = Client(
+            user_agent="t", allowed_networks=[server.endpoint], resolve=lambda *_: [("127.0.0.1", server.port)]
+        )
+        with pytest.raises(FetchRefused, match="address_refused"):
+            client.get("http://169.254.169.254/")
+    assert not wire.dialled
+
+
+def test_an_exemption_opens_no_port_elsewhere(wire: Wire) -> None:
+    with serving(script({"/": answer(b"SSH")})) as server, pytest.raises(FetchRefused, match="port_refused"):
+        _client(server, wire, Names({"news.example": [[PUBLIC]]})).get("http://news.example:22/")
+    assert not wire.dialled
+
+
 def test_exempting_a_server_exempts_no_other_port(wire: Wire) -> None:
     with serving(script({})) as server, pytest.raises(FetchRefused, match="address_refused"):
         _client(server, wire, Names(INSIDE)).get("http://localhost:9001/")

@@ -3,7 +3,7 @@
 from msgspec.structs import replace
 
 from broadsheet.article import Article, Image, Witness
-from broadsheet.extract import from_fragment
+from broadsheet.extract import ExtractionError, from_fragment
 from broadsheet.queue import FeedEntry
 
 # A teaser is no article. RFI's and DW's feed descriptions are below 200 characters, full texts start at about 400.
@@ -14,7 +14,10 @@ def is_full_text(entry: FeedEntry | None) -> bool:
     """Whether the entry carries enough text to stand for its article."""
     if entry is None or not entry.html:
         return False
-    return len(from_fragment(entry.text, "https://feed.invalid/").text) >= MIN_ARTICLE
+    try:
+        return len(from_fragment(entry.text, "https://feed.invalid/").text) >= MIN_ARTICLE
+    except ExtractionError:  # markup without a word
+        return False
 
 
 def to_article(entry: FeedEntry, url: str, *, language: str | None = None) -> Article:

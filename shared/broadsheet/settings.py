@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import msgspec
 
@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 HERE = Path(__file__).parent.parent  # what the layer unpacks: /opt/python on Lambda, shared/ in a checkout
+
+
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=86400)]
 
 
 class SettingsError(BroadsheetError):
@@ -48,8 +51,8 @@ class ParseSettings(Settings, frozen=True, kw_only=True):
     dead_letter_queue_url: str
     articles_table: str
     bucket: str
-    fetch_seconds: float
-    retry_delay: float
+    fetch_seconds: Seconds
+    retry_delay: Seconds
 
 
 class NotifySettings(Settings, frozen=True, kw_only=True):
@@ -81,5 +84,9 @@ def load_sources(location: str, s3: "S3Client") -> source.Sources:
     if not location.startswith("s3://"):
         return source.load(HERE / location, kinds=frozenset(KINDS))
     bucket, _, key = location.removeprefix("s3://").partition("/")
-    text = s3.get_object(Bucket=bucket, Key=key)["Body"].read().decode("utf-8")
+    body = s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise source.SourcesError(location, "unreadable", str(error)) from error
     return source.parse(text, name=location, kinds=frozenset(KINDS))

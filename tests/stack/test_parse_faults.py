@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 import pytest
@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from broadsheet.fetch import Client, FetchGone, FetchTransient, Response
 from broadsheet.hosts import Hosts
 from broadsheet.parse import Outcome, Parser
-from broadsheet.queue import ArticleMessage, Queue, decode, encode
+from broadsheet.queue import ArticleMessage, FeedEntry, Queue, decode, encode, pack
 from broadsheet.source import Source, Sources
 from broadsheet.store import Articles
 from broadsheet.urls import article_id
@@ -66,14 +66,20 @@ def message(n: int, **changes: Any) -> ArticleMessage:
 
 
 def parse(
-    cloud: Cloud, client: Client, messages: list[ArticleMessage], *, delay: float = 0, seconds: float = 120
+    cloud: Cloud,
+    client: Client,
+    messages: list[ArticleMessage],
+    *,
+    delay: float = 0,
+    seconds: float = 120,
+    fetch: Literal["page", "feed"] = "page",
 ) -> dict[str, Outcome]:
     parser = Parser(
         articles=Articles(cloud.dynamodb, cloud.articles_table, cloud.s3, cloud.bucket),
         hosts=Hosts(cloud.dynamodb, cloud.state_table, run="run", lease=150),
         queue=Queue(cloud.sqs, cloud.queue_url, cloud.dead_letter_url),
         client=client,
-        sources=Sources(sources=(Source(id="news", name="News", url=HOST, delay=delay),)),
+        sources=Sources(sources=(Source(id="news", name="News", url=HOST, delay=delay, fetch=fetch),)),
         clock=lambda: NOW,
         sleep=lambda _: None,
         deadline=NOW + seconds,
@@ -119,6 +125,11 @@ def test_an_unreadable_record_parks_its_own_message_only(cloud: Cloud, caplog: p
     assert statuses(outcomes) == ["stored", "given-up", "stored"]
     assert given_up(cloud) == [message(1).url]
     assert host_is_free(cloud)
+
+
+def test_a_feed_entry_of_empty_markup_harms_nobody(cloud: Cloud) -> None:
+    empty = message(0, entry=FeedEntry(title="Empty", html=pack("<p></p>")))
+    assert statuses(parse(cloud, Scripted(page), [empty, message(1)], fetch="feed")) == ["stored"] * 2
 
 
 def test_a_defect_met_in_a_robots_file_is_its_messages_trouble(cloud: Cloud, caplog: pytest.LogCaptureFixture) -> None:

@@ -13,7 +13,8 @@ from broadsheet.extract.lines import Box, Line
 from broadsheet.extract.tree import Element, text_of
 
 _ALLOWED_TAGS = {
-    "p", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "pre", "code", "table", "tbody", "tr", "td", "th",
+    "p", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "pre", "code", "table", "tbody", "tr",
+    "td", "th",
     "a", "strong", "b", "em", "i", "u", "s", "sub", "sup", "mark", "q", "cite", "br", "figure", "figcaption", "img",
 }  # fmt: skip
 _LAZY_SOURCES = ("data-src", "data-original", "data-lazy-src", "data-url", "src", "data-srcset", "srcset")
@@ -23,7 +24,8 @@ _NOT_PICTURES = re.compile(
 _SMALLEST_PICTURE = 100
 _CREDIT = re.compile(r"credit|copyright|photographer|source|quelle|fotograf", re.IGNORECASE)
 _CREDIT_TEXT = re.compile(
-    r"\s*(?:\(?(?:photo(?:graph)?|image|credit|picture|foto|bild|quelle|图片来源|圖片來源|图源|摄影|攝影)s?\s*(?:credit|by)?\s*[:：/]\s*(.{2,80}?)\)?|©\s*(.{2,80}))\s*$",
+    r"\s*(?:\(?(?:photo(?:graph)?|image|credit|picture|foto|bild|quelle|图片来源|圖片來源|图源|摄影|"
+    r"攝影)s?\s*(?:credit|by)?\s*[:：/]\s*(.{2,80}?)\)?|©\s*(.{2,80}))\s*$",
     re.IGNORECASE,
 )
 # A table whose cells are longer holds the page's layout, not data.

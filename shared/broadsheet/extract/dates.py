@@ -15,6 +15,15 @@ class Moment(msgspec.Struct, frozen=True):
     zoned: bool
 
 
+class Habits(msgspec.Struct, frozen=True):
+    """How a publisher writes dates: the zone of its local times, if known, and whether 03/04/2025 is in April."""
+
+    zone: tzinfo | None = None
+    day_first: bool = True
+
+
+_UNKNOWN_HABITS = Habits()
+
 # January to December; full names, then what newspapers shorten them to. Genitives where dates use them.
 _MONTHS = """
 january february march april may june july august september october november december
@@ -35,7 +44,8 @@ januari februari maart april mei juni juli augustus september oktober november d
 jan feb mrt apr mei jun jul aug sep okt nov dec
 januari februari mars april maj juni juli augusti september oktober november december
 janúar febrúar mars apríl maí júní júlí ágúst september október nóvember desember
-tammikuuta helmikuuta maaliskuuta huhtikuuta toukokuuta kesäkuuta heinäkuuta elokuuta syyskuuta lokakuuta marraskuuta joulukuuta
+tammikuuta helmikuuta maaliskuuta huhtikuuta toukokuuta kesäkuuta \
+heinäkuuta elokuuta syyskuuta lokakuuta marraskuuta joulukuuta
 stycznia lutego marca kwietnia maja czerwca lipca sierpnia września października listopada grudnia
 sty lut mar kwi maj cze lip sie wrz paź lis gru
 ledna února března dubna května června července srpna září října listopadu prosince
@@ -65,7 +75,8 @@ _COMPACT = re.compile(r"(?<!\d)(20\d{2})(\d{2})(\d{2})(?:T?(\d{2})(\d{2})(\d{2})
 _EAST = re.compile(r"(\d{4})\s*[年년]\s*(\d{1,2})\s*[月월]\s*(\d{1,2})\s*[日號号일]")
 _EAST_TIME = re.compile(r"(上午|下午|晚上|凌晨|早上|中午|午前|午後|오전|오후)?\s*(\d{1,2})\s*[:：时時点點시]\s*(\d{2})")
 _DAY_MONTH = re.compile(
-    r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|er|\.|º|ª)?[\s,.\-]*(?:de|of|d')?[\s\-]*([^\W\d_]{3,12})\.?,?[\s\-]*(?:de|del)?[\s\-]*(\d{4})(?!\d)"
+    r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|er|\.|º|ª)?[\s,.\-]*(?:de|of|d')?[\s\-]*([^\W\d_]{3,12})\.?,?[\s\-]*(?:de|"
+    r"del)?[\s\-]*(\d{4})(?!\d)"
 )
 _MONTH_DAY = re.compile(r"([^\W\d_]{3,12})\.?[\s\-]*(\d{1,2})(?:st|nd|rd|th)?,?[\s\-]+(\d{4})(?!\d)")
 _NUMERIC = re.compile(r"(?<![\d.])(\d{1,2})([./-])(\d{1,2})\2(\d{4}|\d{2})(?!\d)")
@@ -73,16 +84,27 @@ _TIME = re.compile(r"(?<![\d.])(\d{1,2})[:.h](\d{2})(?::(\d{2}))?(?![.\d]*\d{3})
 _BARE_HOUR = re.compile(r"(?<![\d:.])(\d{1,2})\s*([ap]\.?m\b\.?)", re.IGNORECASE)
 _ZONE = re.compile(r"\s*\(?\s*(?:(?:UTC|GMT)\s*)?([+-])(\d{1,2}):?(\d{2})?|\s*\(?([A-Za-z]{1,4})\b")
 _EPOCH = re.compile(r"\d{10}|\d{13}")
+_AMERICAN_HOST = re.compile(r"^https?://[^/]+\.(?:com|us|gov|edu)(?:[:/]|$)")
+_COMMONWEALTH_HOST = re.compile(r"https?://[^/]+\.(?:uk|au|nz|ie|in|za|ng|ke|gh|sg|my|pk|lk|bd|mt|eu)(?:[:/]|$)")
 _LONGEST = 300
 _AFTERNOON = {"下午", "晚上", "午後", "오후"}
 
 
-def read_moment(text: str, *, zone: tzinfo = UTC, day_first: bool = True) -> Moment | None:
+def day_comes_first(language: str | None, url: str) -> bool:
+    """Whether 03/04/2025 is in April: everywhere but in English that isn't of another English-speaking country."""
+    language = (language or "").lower().replace("_", "-")
+    if not language.startswith("en"):
+        return bool(language) or not _AMERICAN_HOST.search(url)
+    return language[3:5] not in ("", "us", "ph") or bool(_COMMONWEALTH_HOST.match(url))
+
+
+def read_moment(text: str, habits: Habits = _UNKNOWN_HABITS) -> Moment | None:
     """The first date in a short text, with its time and zone if they stand beside it.
 
-    `zone` is that of a local time; `day_first` decides 03/04/2025. Years before 1990 and beyond tomorrow's year are
-    not dates of news and give None.
+    A local time of a publisher whose zone is unknown is read as UTC. Years before 1990 and those to come are not dates
+    of news and give None.
     """
+    zone = habits.zone or UTC
     text = " ".join(text[:_LONGEST].split())
     if _EPOCH.fullmatch(text):
         seconds = int(text) / (1000 if len(text) == 13 else 1)
@@ -112,7 +134,7 @@ def read_moment(text: str, *, zone: tzinfo = UTC, day_first: bool = True) -> Mom
             return moment
     if numeric := _NUMERIC.search(text):
         first, separator, second, year = numeric.groups()
-        day, month = (first, second) if day_first or separator == "." else (second, first)
+        day, month = (first, second) if habits.day_first or separator == "." else (second, first)
         if int(month) > 12:
             day, month = month, day
         return _with_time(text, numeric.end(), (year if len(year) == 4 else f"20{year}", month, day), zone)

@@ -75,13 +75,16 @@ def declared_codec(html: bytes) -> str | None:
 
 
 def decode(html: bytes, charset: str | None = None) -> tuple[str, str]:
-    """The page as text and the codec used; `charset` is the HTTP header's. Never fails: what can't be read is U+FFFD."""
+    """The page as text and the codec used; `charset` is the HTTP header's. What can't be read becomes U+FFFD."""
     for mark, codec in _BYTE_ORDER_MARKS:
         if html.startswith(mark):
             return html[len(mark) :].decode(codec, "replace"), codec
     if wide := _wide_without_mark(html):
         return html.decode(wide, "replace"), wide
     candidates = [codec_of(charset) if charset else None, declared_codec(html), "utf-8"]
+    if not html.isascii() and _is_utf8(html):
+        # Text of another encoding is never valid UTF-8 by chance, whatever is declared.
+        candidates = ["utf-8"]
     damaged: list[tuple[float, str, str]] = []
     for codec in dict.fromkeys(filter(None, candidates)):
         try:
@@ -97,6 +100,14 @@ def decode(html: bytes, charset: str | None = None) -> tuple[str, str]:
         _, codec, text = min(damaged)
         return text, codec
     return html.decode(guess, "replace"), guess
+
+
+def _is_utf8(html: bytes) -> bool:
+    try:
+        html.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _wide_without_mark(html: bytes) -> str | None:

@@ -10,8 +10,10 @@ from broadsheet.extract.lines import Line, Page
 from broadsheet.extract.page import article
 
 _SHARE_LINK = re.compile(
-    r"^(?:whatsapp|fb-messenger|tg|viber|line):|facebook\.com/(?:sharer|dialog)|(?:twitter|x)\.com/(?:intent|share)|web\.whatsapp\.com/send|"
-    r"linkedin\.com/share|t\.me/share|reddit\.com/submit|service\.weibo\.com/share|pinterest\.com/pin/create|^mailto:\?",
+    r"^(?:whatsapp|fb-messenger|tg|viber|line):|facebook\.com/(?:sharer|dialog)|(?:twitter|x)\.com/(?:intent|"
+    r"share)|web\.whatsapp\.com/send|"
+    r"linkedin\.com/share|t\.me/share|reddit\.com/submit|service\.weibo\.com/share|pinterest\.com/pin/create|"
+    r"^mailto:\?",
     re.IGNORECASE,
 )
 _DATE_ONLY = re.compile(r"[\d\s/.\-:,T年月日时時分]+(?:UTC|GMT|CES?T)?")

@@ -1,6 +1,7 @@
 """The page as a reader sees it: lines of text in order, each in its box, boxes with their sums."""
 
 import re
+from functools import lru_cache
 from typing import Literal
 
 from broadsheet.extract.tree import Element
@@ -9,9 +10,12 @@ Kind = Literal["paragraph", "heading", "list", "quote", "cell", "caption", "code
 
 _BOXES: dict[str, Kind | None] = {
     **dict.fromkeys(
-        ["html", "body", "div", "p", "section", "article", "main", "header", "footer", "nav", "aside", "form", "fieldset",
-         "figure", "address", "center", "details", "summary", "ul", "ol", "dl", "table", "tbody", "thead", "tfoot", "tr",
-         "hr", "button", "noscript", "amp-story", "menu", "hgroup", "search", "video", "audio", "picture", "legend"],
+        [
+            "html", "body", "div", "p", "section", "article", "main", "header", "footer", "nav", "aside", "form",
+            "fieldset", "figure", "address", "center", "details", "summary", "ul", "ol", "dl", "table", "tbody",
+            "thead", "tfoot", "tr", "hr", "button", "noscript", "amp-story", "menu", "hgroup", "search", "video",
+            "audio", "picture", "legend",
+        ],
         None,
     ),
     **dict.fromkeys(["h1", "h2", "h3", "h4", "h5", "h6"], "heading"),
@@ -28,47 +32,35 @@ _WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
+_UNNAMED: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
+
+
+@lru_cache(maxsize=2048)
+def _names_and_words(marks: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Class names and the words they are made of; cached because a page repeats a few of them hundreds of times."""
+    return frozenset(marks.lower().split()), frozenset(_WORD.findall(_CAMEL.sub(" ", marks).lower()))
+
+
 class Box:
     """An element that makes a block; sums cover everything within it. `text`, `linked` and `prose` count characters."""
 
     __slots__ = (
-        "depth",
-        "element",
-        "first",
-        "kind",
-        "last",
-        "linked",
-        "names",
-        "parent",
-        "prose",
-        "tag",
-        "text",
-        "words",
-    )
+        "depth", "element", "first", "inner", "kind", "last", "linked", "names", "parent", "prose", "tag",
+        "text", "words",
+    )  # fmt: skip
 
     def __init__(self, element: Element, tag: str, parent: "Box | None", kind: Kind | None) -> None:
         self.element = element
         self.tag = tag
         self.parent = parent
         self.kind = kind
+        self.inner: list[Box] = []
+        if parent is not None:
+            parent.inner.append(self)
         self.depth: int = parent.depth + 1 if parent else 0
-        marks = " ".join(
-            filter(
-                None,
-                (
-                    element.get("class"),
-                    element.get("id"),
-                    element.get("role"),
-                    element.get("itemprop"),
-                    element.get("data-testid"),
-                ),
-            )
-        )
-        self.names: frozenset[str] = frozenset()
-        self.words: frozenset[str] = frozenset()
-        if marks:
-            self.names = frozenset(marks.lower().split())
-            self.words = frozenset(_WORD.findall(_CAMEL.sub(" ", marks).lower()))
+        get = element.get
+        marks = " ".join(filter(None, (get("class"), get("id"), get("role"), get("itemprop"), get("data-testid"))))
+        self.names, self.words = _names_and_words(marks) if marks else _UNNAMED
         self.text = self.linked = self.prose = 0
         # The range of lines within, as indexes into Page.lines.
         self.first = self.last = 0
@@ -79,14 +71,14 @@ class Line:
 
     __slots__ = ("box", "element", "kind", "linked", "text", "whole")
 
-    def __init__(self, text: str, linked: int, box: Box, kind: Kind, element: Element | None, whole: bool) -> None:
+    def __init__(self, text: str, linked: int, box: Box, kind: Kind, element: Element | None = None) -> None:
         self.text = text
         self.linked = linked
         self.box = box
         self.kind = kind
         self.element = element
         # True if the line is everything its box holds, so that the box's markup is the line's.
-        self.whole = whole
+        self.whole = False
 
 
 class Page:
@@ -114,7 +106,10 @@ class Page:
         return self.lines[box.first : box.last]
 
     def _walk(self, element: Element, box: Box, kind: Kind, *, in_link: bool) -> None:
-        self._add(element.text, in_link)
+        if text := element.text:
+            self._pieces.append(text)
+            if in_link:
+                self._linked += len(text.strip())
         for child in element:
             tag = child.tag
             if tag in _BOXES:
@@ -137,21 +132,18 @@ class Page:
                 self._mark("embed", child, box)
             elif tag not in _SILENT:
                 self._walk(child, box, kind, in_link=in_link or tag == "a")
-            self._add(child.tail, in_link)
-
-    def _add(self, text: str | None, in_link: bool) -> None:
-        if text:
-            self._pieces.append(text)
-            if in_link:
-                self._linked += len(text.strip())
+            if tail := child.tail:
+                self._pieces.append(tail)
+                if in_link:
+                    self._linked += len(tail.strip())
 
     def _mark(self, kind: Kind, element: Element, box: Box) -> None:
-        self.lines.append(Line("", 0, box, kind, element, False))
+        self.lines.append(Line("", 0, box, kind, element))
 
     def _flush(self, box: Box, kind: Kind) -> None:
         if self._pieces:
             text = " ".join("".join(self._pieces).split())
             if text:
-                self.lines.append(Line(text, min(self._linked, len(text)), box, kind, None, False))
+                self.lines.append(Line(text, min(self._linked, len(text)), box, kind))
             self._pieces.clear()
             self._linked = 0

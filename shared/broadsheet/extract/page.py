@@ -7,17 +7,17 @@ import msgspec
 
 from broadsheet import language
 from broadsheet.article import Article, Image, Witness
-from broadsheet.extract import blocks, content, decode, fields, structured, tree
+from broadsheet.extract import blocks, bylines, content, dates, decode, fields, headline, moments, structured, tree
 from broadsheet.extract.claims import Verdict
 from broadsheet.extract.errors import ExtractionError
 from broadsheet.extract.lines import Page
 
-# Reading speeds of adults: 238 words a minute in English (Brysbaert 2019), 260 characters in Chinese (Wang 2019).
+# Adults read 238 words a minute in English (Brysbaert 2019), 260 characters in Chinese (Wang 2019).
 _PER_MINUTE = {"words": 238, "characters": 260}
 
 
 class Explanation(msgspec.Struct, frozen=True):
-    """An article, the verdict for each of its fields, the codec its bytes were read with, and how its body was found."""
+# Adults read 238 words a minute in English (Brysbaert 2019) and 260 characters in Chinese (Wang 2019).
 
     article: Article
     verdicts: dict[str, Verdict]
@@ -43,15 +43,16 @@ def explain(html: bytes, url: str, *, charset: str | None = None, zone: tzinfo |
     tree.strip_non_text(root)
     names = fields.site_names(data, url)
     declared = fields.declared_language(data)
-    day_first = not str(declared.value or "").lower().startswith(("en-us", "en-ph"))
-    authors, agency = fields.people(data, root, names)
+    habits = dates.Habits(zone, dates.day_comes_first(declared.value, url))
+    authors, agency = bylines.people(data, root, names)
+    page = Page(root)
     verdicts = {
-        "title": fields.title(data, root, names),
+        "title": headline.title(data, root, names),
         "standfirst": fields.standfirst(data),
         "authors": authors,
         "agency": agency,
-        "published_at": fields.published(data, root, url, zone, day_first),
-        "modified_at": fields.modified(data, zone, day_first),
+        "published_at": moments.published(data, page, text, url, habits),
+        "modified_at": moments.modified(data, habits),
         "section": fields.section(data),
         "tags": fields.tags(data),
         "language_declared": declared,
@@ -60,12 +61,11 @@ def explain(html: bytes, url: str, *, charset: str | None = None, zone: tzinfo |
         "access": fields.access(data),
         "images": fields.lead_image(data, url),
     }
-    page = Page(root)
-    lines, box, how = content.find(page)
-    body = blocks.build(lines, url)
+    finding = content.find(page, verdicts["title"].value or "", tuple(c.value for c in verdicts["standfirst"].claims))
+    body = blocks.build(finding.lines, url)
     if not body.text:
         raise ExtractionError(url, "no-article", "no prose found")
-    return Explanation(article(url, body, verdicts, Witness("heuristic", how)), verdicts, codec, how)
+    return Explanation(article(url, body, verdicts, Witness("heuristic", finding.how)), verdicts, codec, finding.how)
 
 
 def article(url: str, body: blocks.Body, verdicts: dict[str, Verdict], found: Witness) -> Article:
@@ -81,7 +81,7 @@ def article(url: str, body: blocks.Body, verdicts: dict[str, Verdict], found: Wi
     provenance["body"] = found
     detected = language.detect(body.text)
     dense = language.writes_without_spaces(body.text)
-    length = sum(not c.isspace() for c in body.text) if dense else len(body.text.split())
+    length = len("".join(body.text.split())) if dense else len(body.text.split())
     unit: Literal["words", "characters"] = "characters" if dense else "words"
     declared = values.get("language_declared")
     return Article(

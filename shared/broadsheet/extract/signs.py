@@ -1,188 +1,39 @@
 """What names of classes, ids and tags give away, as data: where a body is kept and what is never part of one."""
 
-# Names that content systems give to the box of the body; a whole class, id or itemprop, lower-case.
-BODY_NAMES = frozenset(
-    [
-        "articlebody",
-        "article-body",
-        "article__body",
-        "article_body",
-        "article-content",
-        "article__content",
-        "article_content",
-        "articlecontent",
-        "article-text",
-        "article__text",
-        "article_text",
-        "articletext",
-        "article-detail",
-        "entry-content",
-        "entry__content",
-        "post-content",
-        "post__content",
-        "post-body",
-        "post__body",
-        "post_content",
-        "story-body",
-        "story__body",
-        "story-content",
-        "story__content",
-        "storybody",
-        "storycontent",
-        "story-text",
-        "news-content",
-        "news-body",
-        "news-text",
-        "newscontent",
-        "news_content",
-        "content-body",
-        "content__body",
-        "body-content",
-        "body-copy",
-        "bodycopy",
-        "blog-content",
-        "blog-post-content",
-        "main-content-body",
-        "article-main",
-        "article-page__content",
-        "richtext",
-        "rich-text",
-        "rte",
-        "wysiwyg",
-        "single-content",
-        "td-post-content",
-        "c-article-body",
-        "c-entry-content",
-        "field--name-body",
-        "node-body",
-        "text-content",
-        "articlebodycontent",
-        "article-body-content",
-        "page-content-article",
-        "artikel-body",
-        "artikel__body",
-        "artikeltext",
-        "paragraph-list",
-        "arti_content",
-        "artical-content",
-        "artibody",
-        "art_content",
-        "article-con",
-        "content_area",
-        "cont_text",
-        "detail-content",
-        "main_content",
-        "post_body_content",
-        "endtext",
-        "zwcontent",
-        "rich_media_content",
-        "js_content",
-        "newsdetail",
-        "tex_content",
-        "article_txt",
-        "txt_con",
-        "p_content",
-        "textbody",
-        "zoom",
-        "articlecontentbody",
-        "detailcontent",
-        "content-article",
-        "newstext",
-        "text_con",
-    ]
-)
+import re
 
+# Names that content systems give to the box of the body; a whole class, id or itemprop, lower-case.
+_BODY_NAMES = """
+articlebody article-body article__body article_body article-content article__content article_content articlecontent
+article-text article__text article_text articletext article-detail entry-content entry__content post-content
+post__content post-body post__body post_content story-body story__body story-content story__content storybody
+storycontent story-text news-content news-body news-text newscontent news_content content-body content__body
+body-content body-copy bodycopy blog-content blog-post-content main-content-body article-main article-page__content
+richtext rich-text rte wysiwyg single-content td-post-content c-article-body c-entry-content field--name-body
+node-body text-content articlebodycontent article-body-content page-content-article artikel-body artikel__body
+artikeltext paragraph-list arti_content artical-content artibody art_content article-con content_area cont_text
+detail-content main_content post_body_content endtext zwcontent rich_media_content js_content newsdetail tex_content
+article_txt txt_con p_content textbody zoom articlecontentbody detailcontent content-article newstext text_con
+"""
 # Words in class, id or role that mark what surrounds an article; single words, as split at -, _ and capitals.
-DISCARD_WORDS = frozenset(
-    [
-        "related",
-        "share",
-        "sharing",
-        "social",
-        "socials",
-        "comments",
-        "comment",
-        "disqus",
-        "sidebar",
-        "newsletter",
-        "subscribe",
-        "subscription",
-        "signup",
-        "promo",
-        "promotion",
-        "advert",
-        "advertisement",
-        "ads",
-        "ad",
-        "adv",
-        "sponsored",
-        "sponsor",
-        "outbrain",
-        "taboola",
-        "recommended",
-        "recommendations",
-        "recommendation",
-        "recommend",
-        "breadcrumb",
-        "breadcrumbs",
-        "pagination",
-        "pager",
-        "navigation",
-        "nav",
-        "navbar",
-        "menu",
-        "footer",
-        "masthead",
-        "cookie",
-        "cookies",
-        "consent",
-        "gdpr",
-        "popup",
-        "modal",
-        "byline",
-        "author",
-        "authors",
-        "bio",
-        "dateline",
-        "timestamp",
-        "tags",
-        "tag",
-        "taglist",
-        "keywords",
-        "copyright",
-        "disclaimer",
-        "credit",
-        "credits",
-        "caption",
-        "mostread",
-        "popular",
-        "trending",
-        "teaser",
-        "teasers",
-        "readmore",
-        "seealso",
-        "more",
-        "upsell",
-        "donate",
-        "login",
-        "register",
-        "print",
-        "tool",
-        "tools",
-        "toolbar",
-        "followus",
-        "follow",
-        "rating",
-        "ratings",
-        "skip",
-        "screenreader",
-        "sr",
-        "hidden",
-        "crosspromo",
-        "interstitial",
-        "infobox",
-    ]
-)
+_DISCARD_WORDS = """
+related share sharing social socials comment comments disqus sidebar newsletter subscribe subscription signup promo
+promotion advert advertisement ads ad adv sponsored sponsor outbrain taboola recommended recommendations
+recommendation recommend breadcrumb breadcrumbs pagination pager navigation nav navbar menu footer masthead cookie
+cookies consent gdpr popup modal byline author authors bio dateline timestamp tags taglist keywords copyright
+disclaimer credit credits caption mostread popular trending teaser teasers readmore seealso upsell donate login
+register print toolbar followus ratings screenreader crosspromo interstitial infobox factbox faktenbox expandable
+affiliate shengming statement relread tuijian xiangguan daohang
+"""
+# Words that mark the standfirst.
+_LEAD_WORDS = """
+lead lede standfirst dek deck chapo chapeau vorspann intro introduction subtitle subheadline subhead subline summary
+ingress abstract
+"""
+
+BODY_NAMES = frozenset(_BODY_NAMES.split())
+DISCARD_WORDS = frozenset(_DISCARD_WORDS.split())
+LEAD_WORDS = frozenset(_LEAD_WORDS.split())
 DISCARD_NAMES = frozenset(["sr-only", "visually-hidden", "screen-reader-text", "no-print", "noprint"])
 DISCARD_TAGS = frozenset(
     [
@@ -202,24 +53,27 @@ DISCARD_TAGS = frozenset(
 )
 DISCARD_ROLES = frozenset(["navigation", "banner", "complementary", "contentinfo", "dialog", "search"])
 
-LEAD_WORDS = frozenset(
-    [
-        "lead",
-        "lede",
-        "standfirst",
-        "dek",
-        "deck",
-        "chapo",
-        "chapeau",
-        "vorspann",
-        "intro",
-        "introduction",
-        "subtitle",
-        "subheadline",
-        "subhead",
-        "subline",
-        "summary",
-        "ingress",
-        "abstract",
-    ]
+# Posts of social networks: quoted as embeds, not as the article's own text.
+POSTS = frozenset(["twitter-tweet", "instagram-media", "tiktok-embed", "fb-post", "bluesky-embed", "reddit-embed-bq"])
+
+# Lines that stand among the paragraphs of articles and are not part of them.
+FURNITURE = re.compile(
+    r"^(?:also read|read also|read more|read next|related|see also|more from|recommended|advertisement|sign up|"
+    r"subscribe|follow us|"
+    r"click here|share this|lesen sie auch|lesen sie mehr|mehr zum thema|auch interessant|anzeige|lire aussi|"
+    r"à lire aussi|"
+    r"leia também|lea también|te puede interesar|leggi anche|lees ook|czytaj też|haber devam|les også|"
+    r"läs också)\b.{0,160}$|"
+    r"^[（(【\[]?\s*(?:责任编辑|責任編輯|责编|责 编|编辑|編輯|来源|來源|本文来源|摘自|原标题|作者|记者|文章来源|"
+    r"稿源)\s*[:：|].{0,60}$|"
+    r"(?:免责声明|免責聲明|特别声明|特別聲明|腾讯声明|版权声明|版權聲明|未经授权|未经书面|违者必究|转载请注明|"
+    r"本网注明|凡注明|"
+    r"版权均属|版權均|ICP备|凡本[网網]注明|[网網]声明[:：]|投资建议|仅代表作者|不代表本网|不代表本站|以上内容与|"
+    r"如有侵权|如发现错误|点击进入专题|扫描二维码|关注微信)|"
+    r"^(?:关键字|关键词|關鍵字|标签|分享到|相关阅读|相关新闻|延伸阅读|字号|字體|字体|点击|更多精彩|"
+    r"热点推荐)\s*[:：]?|"
+    r"^(?:资料图|图为|图：|图片来源|图片说明|▲).{0,60}$|"
+    r"^.{0,30}\d{4}[年-]\d{1,2}[月-]\d{1,2}日?.{0,12}\d{1,2}:\d{2}.{0,40}$|"
+    r"^©|^copyright ©|^all rights reserved",
+    re.IGNORECASE,
 )

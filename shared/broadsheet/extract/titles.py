@@ -1,4 +1,4 @@
-"""Choosing the headline: what the page's witnesses agree on, without the site's name."""
+"""Comparing headlines and parting them from the site's name."""
 
 import re
 import unicodedata
@@ -13,28 +13,34 @@ def folded(text: str) -> str:
     return "".join(c for c in text if c.isalnum())
 
 
-def parts(title: str) -> list[str]:
-    """A title and what remains of it when the pieces at its end or start are taken for the site's name, longest first."""
-    title = title[:_LONGEST]
-    found = [title]
-    cuts = [(m.start(), m.end()) for m in _SEPARATOR.finditer(title)]
-    found += [title[:start] for start, _ in reversed(cuts)]
-    found += [title[end:] for _, end in cuts]
-    return [part.strip() for part in found if part.strip()]
+def likeness(one: str, other: str) -> float:
+    """How much of the shorter of two titles is in the other, by pairs of letters: 0 to 1, in any script."""
+    a, b = folded(one[:_LONGEST]), folded(other[:_LONGEST])
+    pairs, others = ({text[i : i + 2] for i in range(len(text) - 1)} for text in (a, b))
+    return len(pairs & others) / max(1, min(len(pairs), len(others)))
 
 
 def without_site(title: str, site_names: list[str]) -> str:
-    """The title without a leading or trailing part that is one of the site's names."""
+    """The title without leading or trailing parts that are one of the site's names."""
     names = {folded(name) for name in site_names if name} - {""}
     for _ in range(3):
-        for match in reversed(list(_SEPARATOR.finditer(title[:_LONGEST]))):
-            tail, head = folded(title[match.end() :]), folded(title[: match.start()])
-            if tail in names and head:
-                title = title[: match.start()].strip()
+        cuts = list(_SEPARATOR.finditer(title[:_LONGEST]))
+        for match in (cuts[-1], cuts[0]) if cuts else ():
+            before, after = title[: match.start()].strip(), title[match.end() :].strip()
+            if before and _is_site(after, names):
+                title = before
                 break
-            if head in names and tail:
-                title = title[match.end() :].strip()
+            if after and _is_site(before, names):
+                title = after
                 break
         else:
             return title
     return title
+
+
+def _is_site(part: str, names: set[str]) -> bool:
+    text = folded(part)
+    return text in names or (
+        len(text) >= 5
+        and any(text in name or (len(name) >= 5 and name in text and len(text) < 3 * len(name)) for name in names)
+    )

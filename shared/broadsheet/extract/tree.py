@@ -1,4 +1,4 @@
-"""From text to a tree: refused when it would cost too much to parse, then lxml, then everything that is never text gone."""
+"""From text to a tree: refused if it would cost too much to parse, then lxml, then all that is never text gone."""
 
 import re
 
@@ -14,10 +14,11 @@ MAX_TAGS = 100_000
 # libxml2 compares each attribute of a tag with all before it: 100,000 stall it, 5,000 take 10 ms.
 MAX_ATTRIBUTES = 5_000
 
-_LONG_TAG = re.compile(r"<[^<]{20000,}")
+# Shorter tags can't hold that many: an attribute takes two characters at least.
+_LONG_TAG = 2 * MAX_ATTRIBUTES
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
-# What XML forbids and lxml would refuse or stop at.
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
+# What XML forbids below the space; lxml would stop at some of it.
+_CONTROL_TO_SPACE = bytes(32 if code < 32 and code not in (9, 10, 13) else code for code in range(256))
 # Never text. Embeds and images stay: blocks name them.
 _NEVER_TEXT = (
     "style",
@@ -42,16 +43,15 @@ def parse(text: str, url: str) -> Element:
     """
     if not text.strip():
         raise ExtractionError(url, "empty")
-    tags = text.count("<")
-    if tags > MAX_TAGS:
-        raise ExtractionError(url, "too-many-tags", f"{tags} tags, at most {MAX_TAGS}")
-    for long_tag in _LONG_TAG.finditer(text):
-        tag = _QUOTED.sub("", long_tag[0]).partition(">")[0]
-        if len(tag.split()) > MAX_ATTRIBUTES:
+    pieces = text.split("<")
+    if len(pieces) > MAX_TAGS:
+        raise ExtractionError(url, "too-many-tags", f"{len(pieces)} tags, at most {MAX_TAGS}")
+    for piece in pieces:
+        if len(piece) > _LONG_TAG and len(_QUOTED.sub("", piece).partition(">")[0].split()) > MAX_ATTRIBUTES:
             raise ExtractionError(url, "too-many-attributes", f"a tag has more than {MAX_ATTRIBUTES}")
     parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
     try:
-        root = etree.fromstring(_CONTROL.sub(" ", text).encode("utf-8"), parser)
+        root = etree.fromstring(text.encode("utf-8", "replace").translate(_CONTROL_TO_SPACE), parser)
     except etree.XMLSyntaxError as error:
         raise ExtractionError(url, "not-html", str(error)) from None
     if root is None:

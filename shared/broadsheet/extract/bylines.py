@@ -1,0 +1,92 @@
+"""Who wrote an article: the people its byline names, and the agency beside them."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from broadsheet.extract import authors, titles
+from broadsheet.extract.claims import Claim, Verdict, claim, first
+from broadsheet.extract.structured import Structured, strings
+from broadsheet.extract.tree import Element, text_of
+
+_AUTHOR_META = (
+    "author", "article:author", "parsely-author", "sailthru.author", "dc.creator", "dcterms.creator", "byl",
+    "cxenseparse:author", "article:author_name", "authors",
+    "twitter:creator_name", "dc.contributor", "og:article:author",
+)  # fmt: skip
+_BYLINE_WORDS = re.compile(
+    r"(?:^|[\s_-])(?:byline|author|authors|autor|autoren|autorin)(?:$|[\s_-]|name|link)", re.IGNORECASE
+)
+_SIGNED = re.compile(r"(?:written\s+by|by|von|par|por|作者|记者|記者|文)\b\s*[:：/]?", re.IGNORECASE)
+_BYLINE_NOISE = re.compile(
+    r"comment|bio|date|time|image|avatar|photo|social|box-content|description|follow|related|more", re.IGNORECASE
+)
+
+
+def people(data: Structured, root: Element, site_names: list[str]) -> tuple[Verdict, Verdict]:
+    """The authors and the agency; where no person is named, the desk or agency that signs counts as the author."""
+    claims: list[Claim] = []
+    signatures: list[Claim] = []
+    agencies: list[Claim] = []
+    publishers = {titles.folded(name) for name in site_names}
+
+    def hear(texts: list[str], kind: Any, key: str) -> None:
+        names: list[str] = []
+        for text in texts:
+            found, agency = authors.split_byline(text)
+            people = [name for name in found if titles.folded(name) not in publishers]
+            names += [name for name in people if name not in names]
+            if agency:
+                agencies.append(claim(agency, kind, key))
+            if not people and text and len(text) <= 60 and "://" not in text and not authors.is_nobody(text):
+                signatures.append(claim((text,), kind, key))
+        if names:
+            claims.append(claim(tuple(names), kind, key))
+
+    for node in data.nodes[:3]:
+        for key in ("author", "creator"):
+            hear(strings(node.get(key)), "json-ld", key)
+    for name in _AUTHOR_META:
+        hear([text for text in data.meta.get(name, []) if "://" not in text], "meta", name)
+    hear(data.itemprops.get("author", []), "microdata", "author")
+    if not claims:
+        for element, key in _bylines(root):
+            hear([piece for piece in _pieces(element) if piece], "html", key)
+            if claims:
+                break
+    if not claims and not signatures:
+        for element, key in _signed(root):
+            hear(_pieces(element), "html", key)
+            if claims:
+                break
+    return first(claims or signatures), first(agencies)
+
+
+def _bylines(root: Element) -> Iterator[tuple[Element, str]]:
+    """Elements that carry a byline: by relation, by microdata, then by the words of their class."""
+    named = []
+    for element in root.iter("a", "span", "div", "p", "address", "li", "em", "strong", "h4", "h5"):
+        mark = element.get("rel") or element.get("itemprop") or ""
+        name = element.get("class") or ""
+        if mark in ("author", "author name") or "author" in mark.split():
+            yield element, f"{element.tag}[{mark}]"
+        elif _BYLINE_WORDS.search(name) and not _BYLINE_NOISE.search(name):
+            named.append((element, f"{element.tag}.{name.split()[0]}"))
+    yield from named
+
+
+def _signed(root: Element) -> Iterator[tuple[Element, str]]:
+    """Elements without a telling class whose text begins as bylines do."""
+    for element in root.iter("p", "span", "div", "em", "strong", "small", "li"):
+        text = (element.text or "").strip()
+        if text and _SIGNED.match(text) and len(whole := text_of(element)) <= 80 and (len(text) > 3 or whole != text):
+            yield element, f"{element.tag} signed {text.split()[0].lower()}"
+
+
+def _pieces(element: Element) -> list[str]:
+    """A byline's text in its own pieces, so that a name doesn't run into the date beside it."""
+    if len(text_of(element)) > 200:
+        return []
+    texts = [" ".join(str(text).split()) for text in element.itertext()]
+    joined = "\n".join(text for text in texts if text)
+    return [joined] if authors.has_conjunction(joined) else authors.without_roles(joined.split("\n"))

@@ -93,7 +93,6 @@ def _poll(
     sources: list[dict[str, object]], out: Path, *, networks: str, parameters: dict[str, str], timeout: float
 ) -> int:
     began = time.monotonic()
-    say("Bringing up template.yaml …")
     with Pipeline(sources, out, networks=networks, parameters=parameters) as pipeline:
         say(f"{len(pipeline.aws.stack.resources)} resources are there after {time.monotonic() - began:.1f} s.\n")
         before = pipeline.counts()

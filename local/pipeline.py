@@ -49,6 +49,7 @@ class Pipeline:
             file = folder / "sources.yaml"
             file.write_text(yaml.safe_dump({"channels": channels, "sources": list(self._sources)}, allow_unicode=True))
             source.load(file)
+            say("Bringing up template.yaml …")
             self.receiver = starting.enter_context(Receiver(RECEIVER_PORT if free(RECEIVER_PORT) else 0))
             self._log = starting.enter_context((self.out / "log.jsonl").open("w", encoding="utf-8", buffering=1))
             self.aws = starting.enter_context(

@@ -4,11 +4,10 @@ import html
 from typing import Any
 
 import msgspec
-import nh3
 
 from broadsheet.feeds.dates import instant
 from broadsheet.feeds.feed import Entry, Feed, FeedError
-from broadsheet.feeds.plain import address, folded, plain
+from broadsheet.feeds.plain import address, folded, plain, sanitised
 
 
 def parse(text: str, *, url: str, encoding: str, warnings: tuple[str, ...]) -> Feed:
@@ -37,7 +36,7 @@ def parse(text: str, *, url: str, encoding: str, warnings: tuple[str, ...]) -> F
 
 def _entry(item: dict[str, Any], document: dict[str, Any], url: str) -> Entry:
     title = _text(item, "title")
-    content_html, content_text = nh3.clean(_text(item, "content_html")), _text(item, "content_text")
+    content_html, content_text = sanitised(_text(item, "content_html"), url), _text(item, "content_text")
     updated_at = instant(_text(item, "date_modified"))
     identity = item.get("id")
     authors = [*_list(item, "authors"), item.get("author")] if item.get("authors") or item.get("author") else None

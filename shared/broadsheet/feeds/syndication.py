@@ -19,13 +19,15 @@ from typing import Any
 
 import feedparser
 import msgspec
+from feedparser.sanitizer import _sanitize_html
+from feedparser.urls import resolve_relative_uris
 
 from broadsheet.feeds.dates import instant
 from broadsheet.feeds.feed import Entry, Feed, FeedError, Kind
 from broadsheet.feeds.markup import ROOT, root_name
-from broadsheet.feeds.plain import address, folded, plain
+from broadsheet.feeds.plain import address, folded, plain, sanitised
 
-MAX_TAGS = 100_000  # feedparser takes about 10 µs for each: a second; the largest real feeds hold some 60,000
+MAX_TAGS = 200_000  # feedparser takes about 5 µs for each: a second; the largest real feeds hold some 60,000
 
 _XML_ENTITIES = {name: f"&{name};" for name in ("amp", "lt", "gt", "quot", "apos")}
 _SUBSET_END = re.compile(r"\]\s*>")
@@ -65,6 +67,8 @@ def parse(text: str, *, url: str, encoding: str, warnings: tuple[str, ...]) -> F
     parsed = feedparser.parse(
         io.BytesIO(text.encode()),  # never a str or bytes: feedparser takes those for addresses and file names
         response_headers={"content-type": "application/xml; charset=utf-8", "content-location": url},
+        sanitize_html=False,
+        resolve_relative_uris=False,
     )
     flags = {"truncated": cut, "malformed": bool(parsed.bozo) and not cut}
     warnings = (*warnings, *(name for name, flag in flags.items() if flag))
@@ -92,23 +96,23 @@ def _feed(parsed: Any, kind: Kind, url: str, absolute_ids: frozenset[str]) -> Fe
 
 def _entry(entry: Any, url: str, language: str | None, absolute_ids: frozenset[str]) -> Entry:
     identity = str(entry.get("id") or "").strip()
-    # feedparser makes every GUID absolute and a link, even `<guid>42</guid>`
-    link = entry.get("link") if entry.get("link") != identity else None
+    # feedparser makes a GUID absolute and the link where there is none, even `<guid>42</guid>`
+    linked = any(link.get("rel") == "alternate" for link in entry.get("links", [])) or entry.get("link") != identity
     updated_at = _moment(entry, "updated")
     summary = str(dict.get(entry, "summary") or "")
     return Entry(
         id=identity or None,
         url=(
             address(entry.get("feedburner_origlink"), url)
-            or address(link, url)
+            or (address(entry.get("link"), url) if linked else None)
             or (address(identity, url) if identity in absolute_ids else None)
         ),
-        title=str(entry.get("title") or "").strip(),
+        title=_title(entry, url),
         headline=_headline(entry),
         published_at=_moment(entry, "published") or _moment(entry, "created") or updated_at,
         updated_at=updated_at,
         summary=_plain(entry.get("summary_detail"), summary),
-        html=_full_text(entry, summary),
+        html=_full_text(entry, summary, url),
         authors=_authors(entry),
         tags=tuple(dict.fromkeys(folded(tag.term) for tag in entry.get("tags", []) if (tag.term or "").strip())),
         image=_image(entry, url),
@@ -125,6 +129,15 @@ def _from_struct(parsed: Any) -> datetime | None:
     return None if parsed is None else datetime.fromtimestamp(calendar.timegm(parsed), UTC)
 
 
+def _title(entry: Any, url: str) -> str:
+    value, detail = str(entry.get("title") or "").strip(), entry.get("title_detail") or {}
+    if detail.get("type") == "text/plain" or not re.search("[<&]", value):
+        return value
+    # feedparser's own passes rather than `sanitised`: slow, but they leave a title's spelling alone
+    value = resolve_relative_uris(value, detail.get("base") or url, "utf-8", "text/html")
+    return str(_sanitize_html(value, "utf-8", "text/html")).strip()
+
+
 def _headline(record: Any) -> str:
     return _plain(record.get("title_detail"), str(record.get("title") or ""))
 
@@ -136,15 +149,16 @@ def _plain(detail: Any, value: str) -> str:
     return plain(value)
 
 
-def _full_text(entry: Any, summary: str) -> str:
-    contents = [str(content.get("value") or "") for content in entry.get("content", []) if _is_text(content)]
-    full = max(contents, key=len, default="")
-    if full:
-        return full
+def _full_text(entry: Any, summary: str, url: str) -> str:
+    contents = [content for content in entry.get("content", []) if _is_text(content)]
+    full = max(contents, key=lambda content: len(content.get("value") or ""), default=None)
+    if full and full.get("value"):
+        return sanitised(str(full["value"]), full.get("base") or url)
     if not re.search(r"<(?:p|br)\b", summary, re.IGNORECASE):
         return ""
     text = plain(summary)
-    return summary if len(text) >= (240 if 2 * len(_CJK.findall(text)) > len(text) else 600) else ""
+    long_enough = len(text) >= (240 if 2 * len(_CJK.findall(text)) > len(text) else 600)
+    return sanitised(summary, (entry.get("summary_detail") or {}).get("base") or url) if long_enough else ""
 
 
 def _is_text(content: Any) -> bool:

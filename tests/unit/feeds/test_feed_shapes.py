@@ -157,6 +157,19 @@ def test_the_address_of_an_entry(inside: str, url: str | None) -> None:
     assert entry.headline == "T"
 
 
+def test_an_id_that_is_the_link_does_not_hide_it() -> None:
+    entry = only("""<feed xmlns="http://www.w3.org/2005/Atom"><entry><id>/2026/7</id><title>T</title>
+      <link href="/2026/7"/></entry></feed>""")
+    assert entry.url == "https://herald.example/2026/7"
+
+
+def test_links_in_the_text_are_made_absolute() -> None:
+    text = "<p>" + 'See <a href="/more">more</a>. <img src="a.jpg">' * 2 + "</p>"
+    entry = only(item(f"<content:encoded><![CDATA[{text}]]></content:encoded>"))
+    assert entry.html.count('href="https://herald.example/more"') == 2
+    assert entry.html.count('src="https://herald.example/feeds/a.jpg"') == 2
+
+
 def test_an_entry_of_nothing_but_text_is_delivered() -> None:
     assert only(item("<description>Only this.</description>")).summary == "Only this."
 

@@ -12,7 +12,7 @@ from broadsheet import mirror, urls
 from broadsheet.extract import ExtractionError
 from broadsheet.mirror import MirrorError
 from broadsheet.source import Source
-from broadsheet.store import Articles, document
+from broadsheet.store import Articles, document, object_key
 from broadsheet.summary import summarize
 
 log = logging.getLogger("broadsheet.importer")
@@ -79,4 +79,6 @@ def _import(path: Path, articles: Articles, source: Source, *, announce: bool, n
     new = False
     if known is None or known.status == "unavailable":
         _, new = articles.commit(doc, now=now, announce=announce, trace=f"import-{id[:12]}")
+    elif known.status == "stored":
+        articles.withdraw(known, object_key(id, source.id, found.timestamp))  # what an interrupted import left
     return Outcome(status="stored" if new else "known", path=str(path), id=id, url=found.url, title=doc.title)

@@ -1,0 +1,200 @@
+"""Polls that go wrong, or whose source is larger than a poll: what is remembered, what comes again, who waits."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from broadsheet.discover import Discoverer, Outcome
+from broadsheet.fetch import Client, FetchGone, FetchTransient, Response
+from broadsheet.hosts import BusyError, Hosts
+from broadsheet.polls import Polls
+from broadsheet.queue import ArticleMessage, Queue, decode
+from broadsheet.source import Source, Sources
+from tests.stack.cloud import Cloud, KilledError, before, die, done_then_die
+
+HOST = "https://news.example"
+INDEX = f"{HOST}/sitemap.xml"
+NOW = 1_790_000_000.0
+
+
+class World:
+    """Pages by URL, bytes or what is raised, and one source that reads them."""
+
+    def __init__(self, cloud: Cloud, *sources: Source) -> None:
+        self.cloud, self.now, self.sources = cloud, NOW, sources
+        self.pages: dict[str, bytes | Exception] = {}
+        self.asked: list[str] = []
+        self.polls = Polls(cloud.dynamodb, cloud.state_table)
+        self.hosts = Hosts(cloud.dynamodb, cloud.state_table, run="run", lease=270)
+
+    def poll(self) -> list[Outcome]:
+        world = self
+
+        class Scripted(Client):
+            def get(
+                self,
+                url: str,
+                *,
+                headers: Mapping[str, str] | None = None,
+                before_redirect: Callable[[str], None] | None = None,
+                before_host: Callable[[str], None] | None = None,
+                deadline: float | None = None,
+            ) -> Response:
+                world.asked.append(url)
+                answer = world.pages.get(url, FetchGone(url, "http_404", status=404))
+                if isinstance(answer, Exception):
+                    raise answer
+                return Response(url=url, status=200, headers={"etag": '"1"'}, body=answer)
+
+        discoverer = Discoverer(
+            polls=self.polls,
+            hosts=self.hosts,
+            queue=Queue(self.cloud.sqs, self.cloud.queue_url),
+            client=Scripted(user_agent="test"),
+            sources=Sources(sources=self.sources),
+            clock=lambda: self.now,
+            sleep=lambda _: None,
+            deadline=self.now + 240,
+        )
+        return discoverer.run(force=True)
+
+    def sent(self) -> list[ArticleMessage]:
+        messages = [decode(one["Body"], message_id="m") for one in self.cloud.messages(self.cloud.queue_url)]
+        return sorted(messages, key=lambda one: one.url)
+
+    def later(self, seconds: float = 900) -> None:
+        self.now += seconds
+
+
+def rss(*numbers: int) -> bytes:
+    items = "".join(f"<item><title>No. {n}</title><link>{HOST}/2026/{n}-x</link></item>" for n in numbers)
+    return f"<rss version='2.0'><channel><title>News</title><link>{HOST}/</link>{items}</channel></rss>".encode()
+
+
+def sitemap(*numbers: int, at: str = "2026-03-04") -> bytes:
+    items = "".join(f"<url><loc>{HOST}/2026/{n}-x</loc><lastmod>{at}</lastmod></url>" for n in numbers)
+    return f"<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>{items}</urlset>".encode()
+
+
+def index(*names: str) -> bytes:
+    items = "".join(f"<sitemap><loc>{HOST}/{name}</loc></sitemap>" for name in names)
+    return f"<sitemapindex xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>{items}</sitemapindex>".encode()
+
+
+@pytest.fixture
+def feed(cloud: Cloud) -> World:
+    world = World(cloud, Source(id="news", name="News", url=f"{HOST}/feed", delay=5))
+    world.pages[f"{HOST}/feed"] = rss(1, 2)
+    return world
+
+
+@pytest.fixture
+def maps(cloud: Cloud) -> World:
+    world = World(cloud, Source(id="news", name="News", url=INDEX, kind="sitemap", interval=1, delay=20))
+    world.pages |= {INDEX: index("a.xml", "b.xml"), f"{HOST}/a.xml": sitemap(1), f"{HOST}/b.xml": sitemap(2)}
+    return world
+
+
+def test_an_index_that_never_changes_still_brings_what_its_sitemaps_gain(maps: World) -> None:
+    assert [one.status for one in maps.poll()] == ["found"]
+    assert len(maps.sent()) == 2
+    maps.later()
+    maps.pages[f"{HOST}/b.xml"] = sitemap(2, 3)
+    maps.poll()
+    assert [one.url for one in maps.sent()] == [f"{HOST}/2026/3-x"]
+
+
+def test_a_sitemap_that_cannot_be_read_keeps_none_of_the_others(maps: World) -> None:
+    maps.pages[f"{HOST}/a.xml"] = b"<html>gone</html>"
+    (outcome,) = maps.poll()
+    assert outcome.status == "found"
+    assert "unread-" in outcome.reason
+    assert [one.url for one in maps.sent()] == [f"{HOST}/2026/2-x"]
+    maps.later()
+    maps.pages[f"{HOST}/b.xml"] = FetchGone(HOST, "http_404", status=404)
+    assert [one.status for one in maps.poll()] == ["failed"], "but none at all is a failure"
+
+
+def test_a_long_sitemaps_past_is_fetched_bit_by_bit_and_announced_to_nobody(maps: World) -> None:
+    maps.pages[f"{HOST}/a.xml"] = sitemap(*range(1, 9))
+    maps.poll()
+    first = maps.sent()
+    assert [len(first), sum(one.announce for one in first)] == [3, 1]
+    maps.later()
+    maps.pages[f"{HOST}/b.xml"] = sitemap(2, 90, at="2026-09-22")  # NOW's second day
+    maps.poll()
+    second = maps.sent()
+    assert len(second) == 3
+    assert [one.url for one in second if one.announce] == [f"{HOST}/2026/90-x"]
+    for _ in range(3):
+        maps.later()
+        maps.poll()
+        assert not any(one.announce for one in maps.sent())
+    maps.later()
+    maps.pages[f"{HOST}/a.xml"] = sitemap(*range(1, 10))
+    maps.poll()
+    assert [one.announce for one in maps.sent()] == [True], "the past is dealt with: what comes now is news"
+
+
+def test_a_host_that_wants_to_be_left_alone_is_by_all_its_sources_and_the_parser(cloud: Cloud) -> None:
+    world = World(cloud, *(Source(id=f"s{n}", name="N", url=f"{HOST}/{n}") for n in range(3)))
+    tired = FetchTransient(HOST, "http_429", status=429)
+    tired.host_wide, tired.retry_after = True, 1200.0
+    world.pages[f"{HOST}/0"] = tired
+    world.pages[f"{HOST}/1"] = world.pages[f"{HOST}/2"] = rss(1)
+    assert sorted(one.status for one in world.poll()) == ["busy", "busy", "failed"]
+    assert world.asked == [f"{HOST}/0"]
+    with pytest.raises(BusyError) as busy:
+        world.hosts.take("news.example", now=NOW + 1199)
+    assert busy.value.until == NOW + 1200
+
+
+def test_a_turn_that_cannot_be_given_back_costs_no_outcome(feed: World) -> None:
+    def refuse(_: object) -> None:
+        raise ClientError({"Error": {"Code": "InternalServerError", "Message": "later"}}, "UpdateItem")
+
+    with before(feed.cloud.dynamodb, "UpdateItem", refuse, nth=2):
+        assert [one.status for one in feed.poll()] == ["found"]
+
+
+@pytest.mark.parametrize("death", [die, done_then_die])
+@pytest.mark.parametrize("call", ["SendMessageBatch", "window", "state"])
+def test_killed_at_any_write_a_poll_sends_again_rather_than_never(
+    feed: World, call: str, death: Callable[[Any], None]
+) -> None:
+    client: Any = feed.cloud.sqs if call == "SendMessageBatch" else feed.cloud.dynamodb
+    operation, nth = (
+        ("SendMessageBatch", 1) if call == "SendMessageBatch" else ("PutItem", ["window", "state"].index(call) + 1)
+    )
+    with before(client, operation, death, nth=nth), pytest.raises(KilledError):
+        feed.poll()
+    feed.later()
+    feed.poll()
+    sent = feed.sent()
+    assert {one.url for one in sent} == {f"{HOST}/2026/1-x", f"{HOST}/2026/2-x"}
+    twice = (call, death) in (("SendMessageBatch", done_then_die), ("window", die))
+    assert len(sent) == (4 if twice else 2)
+    feed.later()
+    feed.poll()
+    assert feed.sent() == []
+
+
+def test_what_the_queue_refuses_is_neither_marked_nor_validated(feed: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("broadsheet.queue.SEND_ATTEMPTS", 1)
+
+    def refuse(_: object) -> None:
+        raise ClientError({"Error": {"Code": "InternalServerError", "Message": "later"}}, "SendMessageBatch")
+
+    with before(feed.cloud.sqs, "SendMessageBatch", refuse):
+        (outcome,) = feed.poll()
+    assert (outcome.status, outcome.new, outcome.enqueued) == ("incomplete", 2, 0)
+    state = feed.polls.states(["news"])["news"]
+    assert (state.etag, state.body_hash) == (None, "")
+    feed.later()
+    assert [one.status for one in feed.poll()] == ["found"]
+    assert len(feed.sent()) == 2
+    assert feed.polls.states(["news"])["news"].etag == '"1"'
+    feed.later()
+    assert [one.reason for one in feed.poll()] == ["same-body"]

@@ -1,5 +1,6 @@
 """No error, cause, or repr ever shows a channel's secret, and a malformed one is a clear error."""
 
+import json
 import traceback
 
 import pytest
@@ -28,6 +29,13 @@ def test_a_channel_that_repeats_the_secret_is_not_quoted(status: int, announceme
     assert TOKEN not in shown(caught.value)
     assert "\x1b" not in str(caught.value)
     assert "is wrong" in str(caught.value)
+
+
+def test_even_a_short_key_is_not_quoted(announcement: Announcement, wire: Client) -> None:
+    with listening(lambda _: Answer(401, b"p4ss+/= does not fit")) as receiver, pytest.raises(DeliveryError) as caught:
+        post("room", "webhook", json.dumps({"url": receiver.url, "hmac_key": "p4ss+/="}), announcement, wire)
+    assert "p4ss" not in shown(caught.value)
+    assert "does not fit" in str(caught.value)
 
 
 def test_network_trouble_is_transient_and_does_not_show_the_url(announcement: Announcement, wire: Client) -> None:

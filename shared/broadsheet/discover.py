@@ -216,7 +216,7 @@ class Discoverer:
             visit.failures = 0
             body_hash = hashlib.sha256(response.body).hexdigest()
             if response.status == 304 or body_hash == state.body_hash:
-                self._save(source, state, _answered("unchanged", response))
+                self._save(source, state, _answered("unchanged", response, now=self._clock()))
                 return _outcome(source, "not-modified", reason="" if response.status == 304 else "same-body")
             feed = self._read(source, response, visit)
         except FetchError as error:
@@ -249,6 +249,7 @@ class Discoverer:
             _answered(
                 "changed",
                 response,
+                now=now,
                 new=len(picked.send),
                 # An index may stay as it is while its sitemaps change: it is always read in full.
                 body_hash=body_hash if complete and not feed.children else "",
@@ -307,7 +308,10 @@ class Discoverer:
         return msgspec.structs.replace(feed, entries=tuple(entries), warnings=feed.warnings + warnings)
 
     def _save(self, source: Source, state: PollState, outcome: PollOutcome) -> None:
-        self._polls.save(source.id, polling.plan(state, outcome, source, now=self._clock()))
+        after = polling.plan(state, outcome, source, now=self._clock())
+        self._polls.save(source.id, after)
+        if notice := polling.notice(state, after):
+            log.warning(f"source-{notice}", extra={"source": source.id, "url": source.url, "reason": after.reason})
 
     def _message(self, source: Source, url: str, entry: Entry, announce: bool, now: float) -> ArticleMessage:
         html = entry.html if entry.html and len(entry.html) <= MAX_ENTRY_HTML else None
@@ -335,6 +339,7 @@ def _answered(
     kind: Literal["changed", "unchanged"],
     response: Response,
     *,
+    now: float,
     new: int = 0,
     body_hash: str = "",
     ttl_minutes: float | None = None,
@@ -346,6 +351,7 @@ def _answered(
         last_modified=response.headers.get("last-modified"),
         body_hash=body_hash,
         ttl_minutes=ttl_minutes,
+        fresh_for=polling.freshness(response.headers, now=now),
         permanent_url=response.permanent_url,
     )
 

@@ -42,8 +42,8 @@ class PollState(msgspec.Struct, frozen=True, kw_only=True):
     """How a source stood after its last poll. Instants in epoch seconds; a flat record that fits one write unit.
 
     `failures` is weighted. `rhythm` is a line of `rhythm.packed`; `gap` the usual seconds between two polls that found
-    something. `moved_to` is where `moved_from` redirects for good, since `moved_since`. `trouble` is what the owner was
-    told last.
+    something, `wish` those that the feed's own words ask to be left alone. `moved_to` is where `moved_from` redirects
+    for good, since `moved_since`. `trouble` is what the owner was told last.
     """
 
     etag: str | None = None
@@ -57,6 +57,7 @@ class PollState(msgspec.Struct, frozen=True, kw_only=True):
     polled_at: float | None = None
     changed_at: float | None = None  # when it last had something new
     gap: float = 0
+    wish: float = 0
     rhythm: str = ""
     trouble: Trouble = ""
     moved_from: str | None = None
@@ -168,8 +169,9 @@ def _answered(state: PollState, outcome: PollOutcome, source: Source, now: float
     known = rhythm.unpacked(state.rhythm)
     # the first poll finds what was published in weeks: that says nothing of the hours since
     learnt = rhythm.observed(known, outcome.new, now=now) if known else Rhythm(since=now, until=now, found=now)
-    wish = max((outcome.ttl_minutes or 0) * MINUTE, outcome.fresh_for or 0)
-    wait = max(source.interval * MINUTE, min(MAX_WISH, wish), rhythm.worthwhile(learnt, patience=patience))
+    wish = (outcome.ttl_minutes or 0) * MINUTE if outcome.kind == "changed" else state.wish  # no body, no words
+    wished = min(MAX_WISH, max(wish, outcome.fresh_for or 0))
+    wait = max(source.interval * MINUTE, wished, rhythm.worthwhile(learnt, patience=patience))
     if outcome.retry_after:
         wait = max(wait, min(MAX_INTERVAL, outcome.retry_after))
     state = msgspec.structs.replace(
@@ -178,6 +180,7 @@ def _answered(state: PollState, outcome: PollOutcome, source: Source, now: float
         failing_since=None,
         reason="",
         next_at=now + _jittered(wait, source.id, now),
+        wish=wish,
         rhythm=rhythm.packed(learnt),
     )
     if outcome.kind == "unchanged":

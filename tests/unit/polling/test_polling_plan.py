@@ -82,6 +82,13 @@ def test_wishes_of_the_feed_are_granted_up_to_an_hour(wish: dict[str, float], mi
     assert minutes * MINUTE * (1 - JITTER) <= wait(after(*busy)) <= minutes * MINUTE
 
 
+def test_a_wish_holds_while_the_feed_does_not_change() -> None:
+    wishful = msgspec.structs.replace(FOUND, ttl_minutes=40.0)
+    busy = [FOUND] * 50
+    assert wait(after(*busy, wishful, NOTHING)) >= 40 * MINUTE * (1 - JITTER)
+    assert wait(after(*busy, wishful, FOUND)) <= 15 * MINUTE
+
+
 def test_retry_after_of_an_answer_is_obeyed_up_to_a_day() -> None:
     assert wait(after(*[FOUND] * 50, msgspec.structs.replace(FOUND, retry_after=3 * HOUR))) >= 3 * HOUR * (1 - JITTER)
     assert wait(after(failed("http_503", status=503, retry_after=3 * HOUR))) >= 3 * HOUR

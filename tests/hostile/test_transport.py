@@ -165,6 +165,11 @@ class TestSize:
             get(server, limits=Limits())
         assert caught.value.reason == "too_large"
 
+    def test_in_too_many_pieces(self) -> None:
+        crumbs = HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + b"1\r\nx\r\n" * 60_000 + b"0\r\n\r\n"
+        with serving(saying(crumbs)) as server, pytest.raises(FetchRefused, match="pieces"):
+            get(server, limits=Limits())
+
     def test_announced(self) -> None:
         failure(saying(HEAD + b"Content-Length: 9000000000\r\n\r\n"), FetchRefused, "too_large")
 

@@ -10,7 +10,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from broadsheet import observability, settings
 from broadsheet.deliveries import Deliveries
-from broadsheet.fetch import Client, user_agent
+from broadsheet.fetch import Client, Limits, user_agent
 from broadsheet.notify import Notifier, Status
 from broadsheet.secrets import Secrets
 from broadsheet.store import Articles, record_from_item
@@ -21,7 +21,11 @@ LEASE = 90  # seconds: the function's timeout of 60 and some
 logger = observability.logger()
 metrics = observability.metrics()
 dynamodb, s3, ssm = boto3.client("dynamodb"), boto3.client("s3"), boto3.client("ssm")
-client = Client(user_agent=user_agent(SETTINGS.contact), allowed_networks=SETTINGS.networks)
+client = Client(
+    user_agent=user_agent(SETTINGS.contact),
+    allowed_networks=SETTINGS.networks,
+    limits=Limits(total_seconds=12.0),  # within notify.TIME_FOR_A_POST, which also pays for our record of the answer
+)
 secrets = Secrets(ssm, SETTINGS.secrets_path)
 
 

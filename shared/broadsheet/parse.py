@@ -41,6 +41,7 @@ MAX_RETRY_DELAY = 7200.0
 MAX_CRAWL_DELAY = 3600.0  # seconds; more than that is a mistake, and would hold messages past their retention
 MAX_HOPS = 5  # redirects, as browsers' 20 are never met on news sites and our budget is time
 TIME_FOR_A_PAGE = 25.0  # seconds a visit needs before the deadline to start another page: the fetch, then two writes
+TIME_TO_COMMIT = 5.0  # of them, what no fetch may use up, however long its own limit
 MAX_PAUSE = 600.0  # seconds a host in trouble is left alone, unless it asks for more itself
 ROBOTS_IN_MEMORY = 600.0  # seconds a warm function trusts its own copy before it reads the shared one
 
@@ -264,7 +265,9 @@ class Parser:
         visit.requests += 1
         try:
             with self._hosts.borrowed(self._clock, visit.delay, held=visit.turn.host) as borrow:
-                response = self._client.get(f"{origin}/robots.txt", before_host=borrow, deadline=self._deadline)
+                response = self._client.get(
+                    f"{origin}/robots.txt", before_host=borrow, deadline=self._deadline - TIME_TO_COMMIT
+                )
         except FetchTransient:
             raise
         except FetchError as error:
@@ -283,7 +286,7 @@ class Parser:
                 message.url,
                 headers={"User-Agent": agent} if agent else None,
                 before_host=self._refuse_host,
-                deadline=self._deadline,
+                deadline=self._deadline - TIME_TO_COMMIT,
             )
         except FetchTransient as error:
             self._trouble(visit, error)

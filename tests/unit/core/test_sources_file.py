@@ -39,7 +39,7 @@ def test_a_good_file_is_read_with_its_defaults() -> None:
     assert news is not None
     assert (news.kind, news.interval, news.delay, news.fetch, news.announce_first) == ("feed", 15, 5, "page", 1)
     assert sources.source("gone") is None
-    assert [channel.interval for channel in sources.channels] == [1, 5]
+    assert [channel.interval for channel in sources.channels] == [None, 5]
 
 
 def test_an_articles_channels_are_those_of_all_its_sources_each_once_in_the_files_order() -> None:
@@ -72,7 +72,7 @@ def test_an_articles_channels_are_those_of_all_its_sources_each_once_in_the_file
         ),
         (replaced("id: hook", "id: room"), "s.yaml:4: channel room: id ('room' is taken by an earlier entry)"),
         (replaced("id: rival", "id: news"), "s.yaml:12: source news: id ('news' is taken"),
-        (replaced("interval: 5", "interval: soon"), "s.yaml:6: channel hook: interval (Expected `float`, got `str`)"),
+        (replaced("interval: 5", "interval: soon"), "s.yaml:6: channel hook: interval (Expected `float | null`, got `str`)"),
         (replaced("interval: 5", "interval: -1"), "s.yaml:6: channel hook: interval (Expected `float` >= 0.0)"),
         (replaced("kind: sitemap", "kind: listing"), "source rival (a listing needs `select`"),
         (replaced("Asia/Shanghai", "Asia/Peking"), "s.yaml:16: source rival: timezone (no time zone 'Asia/Peking')"),

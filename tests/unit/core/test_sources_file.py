@@ -72,7 +72,10 @@ def test_an_articles_channels_are_those_of_all_its_sources_each_once_in_the_file
         ),
         (replaced("id: hook", "id: room"), "s.yaml:4: channel room: id ('room' is taken by an earlier entry)"),
         (replaced("id: rival", "id: news"), "s.yaml:12: source news: id ('news' is taken"),
-        (replaced("interval: 5", "interval: soon"), "s.yaml:6: channel hook: interval (Expected `float | null`, got `str`)"),
+        (
+            replaced("interval: 5", "interval: soon"),
+            "s.yaml:6: channel hook: interval (Expected `float | null`",
+        ),
         (replaced("interval: 5", "interval: -1"), "s.yaml:6: channel hook: interval (Expected `float` >= 0.0)"),
         (replaced("kind: sitemap", "kind: listing"), "source rival (a listing needs `select`"),
         (replaced("Asia/Shanghai", "Asia/Peking"), "s.yaml:16: source rival: timezone (no time zone 'Asia/Peking')"),

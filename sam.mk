@@ -8,7 +8,7 @@ PYTHON313 := $(shell for p in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/version
 	"$$p" -c 'import sys; print(sys.executable)' 2>/dev/null && break; done)
 SAM = env -u PYTHONPATH PATH="$(dir $(PYTHON313)):$$PATH" .venv-sam/bin/sam
 
-.PHONY: build validate invoke-discover invoke-parse invoke-notify deploy-local
+.PHONY: python313 build validate invoke-discover invoke-parse invoke-notify deploy-local
 
 .venv-ministack/.ready: MADE_BY = $(PYTHON313) # it runs the functions by its own interpreter
 .venv-%/.ready: MADE_BY = $(PYTHON)
@@ -16,6 +16,9 @@ SAM = env -u PYTHONPATH PATH="$(dir $(PYTHON313)):$$PATH" .venv-sam/bin/sam
 	$(MADE_BY) -m venv --clear .venv-$*
 	$(BIN)/uv pip install --quiet --python .venv-$* --require-hashes -r $<
 	touch $@
+
+python313: # which Python 3.13 was found, if any
+	@echo $(PYTHON313)
 
 build: .venv-sam/.ready ## what is deployed, in .aws-sam/build, for both processors
 	$(SAM) build --cached --parallel $(if $(PYTHON313),,--use-container)
@@ -25,7 +28,8 @@ validate: .venv-sam/.ready .venv-checkov/.ready ## the template, by SAM, cfn-lin
 	env -u PYTHONPATH .venv-sam/bin/cfn-lint template.yaml
 	env -u PYTHONPATH .venv-checkov/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
 
-invoke-discover invoke-parse invoke-notify: invoke-%: build .venv-ministack/.ready ## EVENT=<file>, or all of its own
+invoke-discover invoke-parse invoke-notify: ## sam local invoke, in Docker, with EVENT=<file> or all its events
+invoke-discover invoke-parse invoke-notify: invoke-%: build .venv-ministack/.ready
 	@$(BIN)/python -m local.invoke $(or $(EVENT),$(wildcard events/$*-*.json))
 
 deploy-local: build .venv-ministack/.ready ## the built stack into a local AWS: articles in, posts out, update, delete

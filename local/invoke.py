@@ -88,18 +88,13 @@ class Invoker:
             check=False,
         )
         seconds = time.monotonic() - started
-        said = re.sub(r"\x1b\[[0-9;]*m", "", ran.stderr)
-        result = _json(ran.stdout.strip().rpartition("\n")[2])
-        # SAM CLI ends with 0 whatever the function did: a time-out leaves no answer, an exception one with errorType.
-        if ran.returncode or result is None or "Function timed out" in said or _failed(result):
-            raise InvokeError(str(event), "no-answer", f"{ran.stdout[-1000:]}\n{said[-3000:]}")
-        log = [line for line in map(_json, said.splitlines()) if isinstance(line, dict)]
-        return Answer(result, log, seconds)
+        if ran.returncode:
+            raise InvokeError(str(event), "sam-failed", f"{ran.stdout[-1000:]}\n{ran.stderr[-3000:]}")
+        return read_answer(str(event), ran.stdout, ran.stderr, seconds)
 
     def _parameters(self) -> dict[str, str]:
         return {
             "Architecture": "x86_64",  # of the engine's image
-            "EndpointUrl": self.aws.endpoint,
             "AllowedNetworks": f"{self.engine.address}/32",
             "Sources": f"s3://{self.resources['Bucket']}/sources.yaml",
             "FetchSeconds": "2",
@@ -126,6 +121,8 @@ class Invoker:
             }
             for function, resource in functions.items()
         }
+        for own in variables.values():
+            own["AWS_ENDPOINT_URL"] = self.aws.endpoint  # SAM CLI reads no conditions
         variables["NotifyFunction"]["SECRETS_PATH"] = f"/broadsheet/{STACK}/channels"
         (self._folder / "variables.json").write_text(json.dumps(variables))
         sources = self.site.sources_yaml({"town": "slack"}, delay=0.05, announce_first=100)
@@ -141,6 +138,21 @@ class Invoker:
 def function_of(event: Path) -> str:
     """The logical id of the function an event file is for: parse-article.json is for ParseFunction."""
     return f"{event.name.partition('-')[0].capitalize()}Function"
+
+
+def read_answer(event: str, stdout: str, stderr: str, seconds: float) -> Answer:
+    """The answer in what SAM CLI printed. It ends with 0 whatever the function did, so its words decide.
+
+    Raises InvokeError for a time-out, an exception, or no answer at all.
+    """
+    said = re.sub(r"\x1b\[[0-9;]*m", "", stderr)
+    result = _json(stdout.strip().rpartition("\n")[2])
+    if re.search(r"Function '.*' timed out after \d+ seconds", said):
+        raise InvokeError(event, "timed-out", said[-3000:])
+    if result is None or (isinstance(result, dict) and "errorType" in result):
+        raise InvokeError(event, "failed", f"{stdout[-1000:]}\n{said[-3000:]}")
+    log = [line for line in map(_json, said.splitlines()) if isinstance(line, dict)]
+    return Answer(result, log, seconds)
 
 
 def main(files: list[str]) -> int:
@@ -165,10 +177,6 @@ def _json(line: str) -> Any:
         return json.loads(line)
     except ValueError:
         return None
-
-
-def _failed(result: Any) -> bool:
-    return isinstance(result, dict) and "errorType" in result
 
 
 if __name__ == "__main__":

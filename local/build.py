@@ -1,0 +1,29 @@
+"""What tests and commands need built before they can deploy or invoke: made by the same make targets a person uses."""
+
+import subprocess
+
+from broadsheet.errors import BroadsheetError
+from local.ministack import ROOT
+
+
+class BuildError(BroadsheetError):
+    """The stack can't be built here, for want of Python 3.13, or make failed; the detail is what it said."""
+
+
+def build() -> None:
+    """Bring .aws-sam/build and the tools' virtual environments up to date; raises BuildError."""
+    if not _make("python313").stdout.strip():
+        raise BuildError("sam build", "no-python3.13", "on PATH or under pyenv's versions")
+    made = _make("build", ".venv-ministack/.ready")
+    if made.returncode:
+        raise BuildError("make build", "failed", made.stdout[-1000:] + made.stderr[-3000:])
+
+
+def _make(*targets: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(  # noqa: S603 - our own Makefile
+        ["make", "--silent", *targets],  # noqa: S607 - the user's make
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )

@@ -52,7 +52,8 @@ class Article(msgspec.Struct, frozen=True, kw_only=True):
 
     Instants are timezone-aware; a page that gives a local time without a zone and whose publisher's zone is unknown
     is read as UTC, and the witness's key says so. `text` is the blocks as plain text, paragraphs parted by a blank
-    line, without the title. `length` counts words, or characters where the language writes no spaces.
+    line, without the title. `length` counts words, or characters where the language writes no spaces. `rule_missed`
+    names the publisher rule that found no body on the page, so that the generic finder took over.
     """
 
     url: str
@@ -78,4 +79,5 @@ class Article(msgspec.Struct, frozen=True, kw_only=True):
     length: int = 0
     length_unit: Literal["words", "characters"] = "words"
     reading_minutes: int = 0
+    rule_missed: str | None = None
     provenance: dict[str, Witness] = {}

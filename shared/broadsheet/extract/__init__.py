@@ -10,5 +10,18 @@ Pure: nothing here opens a file of the page's choosing or a connection.
 from broadsheet.extract.errors import ExtractionError
 from broadsheet.extract.fragment import from_fragment
 from broadsheet.extract.page import Explanation, explain, extract
+from broadsheet.extract.rules import Rule, RuleError, no_rule, publisher_rule
+from broadsheet.extract.rules import load as load_rule
 
-__all__ = ["Explanation", "ExtractionError", "explain", "extract", "from_fragment"]
+__all__ = [
+    "Explanation",
+    "ExtractionError",
+    "Rule",
+    "RuleError",
+    "explain",
+    "extract",
+    "from_fragment",
+    "load_rule",
+    "no_rule",
+    "publisher_rule",
+]

@@ -32,6 +32,7 @@ _SENTENCE = re.compile(r"[.!?…。！？؟।»”\"'」』)）:;：；]\s*$")
 _FULL_STOP = re.compile(r"[.!?…。！？][»”\"'」』)）]?\s*$")
 _SEPARATORS = re.compile(r"[|｜┊·]")
 _HAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+_LONGEST_FURNITURE = 400
 _NEVER_CONTAINERS = frozenset(
     ["p", "li", "ul", "ol", "blockquote", "td", "tr", "h1", "h2", "h3", "h4", "pre", "dl", "dd"]
 )
@@ -224,7 +225,7 @@ class Finder:
                 if not self._is_dropped(line.box, box, _PICTURE_BOXES):
                     waiting.append(line)
                 continue
-            if self._is_dropped(line.box, box) or line.kind == "caption" or self._is_furniture(line):
+            if self._is_dropped(line.box, box) or line.kind == "caption" or is_furniture(line):
                 continue
             if line.linked > 0.6 * len(line.text):
                 continue
@@ -238,10 +239,22 @@ class Finder:
                 waiting.append(line)
         return kept
 
-    def _is_furniture(self, line: Line) -> bool:
-        return len(line.text) < 400 and bool(FURNITURE.search(line.text))
-
 
 def find(page: Page, title: str = "", summaries: tuple[str, ...] = ()) -> Finding:
     """The body of a page."""
     return Finder(page, title, summaries).find()
+
+
+def all_of(page: Page, title: str = "") -> list[Line]:
+    """The lines of markup that is all body, but for the headline, captions and what is furniture wherever it stands."""
+    headline = folded(title)
+    return [
+        line
+        for line in page.lines
+        if line.kind != "caption" and not is_furniture(line) and (not line.text or folded(line.text) != headline)
+    ]
+
+
+def is_furniture(line: Line) -> bool:
+    """Whether a line is one of those that stand among paragraphs but are not the article's."""
+    return len(line.text) < _LONGEST_FURNITURE and bool(FURNITURE.search(line.text))

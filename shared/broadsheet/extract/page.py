@@ -1,23 +1,25 @@
 """The story of one page: bytes in, Article out, with the reason for every choice."""
 
 from datetime import tzinfo
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from broadsheet import language
 from broadsheet.article import Article, Image, Witness
 from broadsheet.extract import blocks, bylines, content, dates, decode, fields, headline, moments, structured, tree
-from broadsheet.extract.claims import Verdict
+from broadsheet.extract.authors import split_byline
+from broadsheet.extract.claims import Verdict, claim, first
 from broadsheet.extract.errors import ExtractionError
 from broadsheet.extract.lines import Page
+from broadsheet.extract.rules import RuleBook, Ruled, apply, publisher_rule
 
-# Adults read 238 words a minute in English (Brysbaert 2019), 260 characters in Chinese (Wang 2019).
+# Adults read 238 words a minute in English (Brysbaert 2019) and 260 characters in Chinese (Wang 2019).
 _PER_MINUTE = {"words": 238, "characters": 260}
 
 
 class Explanation(msgspec.Struct, frozen=True):
-# Adults read 238 words a minute in English (Brysbaert 2019) and 260 characters in Chinese (Wang 2019).
+    """An article, the verdict for each of its fields, the codec of its bytes, and how its body was found."""
 
     article: Article
     verdicts: dict[str, Verdict]
@@ -25,15 +27,31 @@ class Explanation(msgspec.Struct, frozen=True):
     body: str
 
 
-def extract(html: bytes, url: str, *, charset: str | None = None, zone: tzinfo | None = None) -> Article:
+def extract(
+    html: bytes,
+    url: str,
+    *,
+    charset: str | None = None,
+    zone: tzinfo | None = None,
+    rules: RuleBook = publisher_rule,
+) -> Article:
     """The article on a page; `charset` is the HTTP header's, `zone` the publisher's for local times without one.
+
+    `rules` finds the publisher rule for an address; `no_rule` leaves the page to the generic path.
 
     Raises ExtractionError if there is no article on the page or it would cost too much to look.
     """
-    return explain(html, url, charset=charset, zone=zone).article
+    return explain(html, url, charset=charset, zone=zone, rules=rules).article
 
 
-def explain(html: bytes, url: str, *, charset: str | None = None, zone: tzinfo | None = None) -> Explanation:
+def explain(
+    html: bytes,
+    url: str,
+    *,
+    charset: str | None = None,
+    zone: tzinfo | None = None,
+    rules: RuleBook = publisher_rule,
+) -> Explanation:
     """What extract returns, with every witness it heard."""
     if len(html) > tree.MAX_BYTES:
         raise ExtractionError(url, "too-large", f"{len(html)} bytes, at most {tree.MAX_BYTES}")
@@ -41,6 +59,9 @@ def explain(html: bytes, url: str, *, charset: str | None = None, zone: tzinfo |
     root = tree.parse(text, url)
     data = structured.read(root)
     tree.strip_non_text(root)
+    rule = rules(url)
+    ruled = apply(rule, root) if rule else Ruled({}, "")
+    zone = zone or (rule.timezone if rule else None)
     names = fields.site_names(data, url)
     declared = fields.declared_language(data)
     habits = dates.Habits(zone, dates.day_comes_first(declared.value, url))
@@ -61,14 +82,43 @@ def explain(html: bytes, url: str, *, charset: str | None = None, zone: tzinfo |
         "access": fields.access(data),
         "images": fields.lead_image(data, url),
     }
-    finding = content.find(page, verdicts["title"].value or "", tuple(c.value for c in verdicts["standfirst"].claims))
-    body = blocks.build(finding.lines, url)
+    for name, verdict in testimony(ruled, habits).items():
+        verdicts[name] = Verdict((*verdict.claims, *verdicts[name].claims), verdict.chosen, "the publisher's rule")
+    title, summaries = verdicts["title"].value or "", [c.value for c in verdicts["standfirst"].claims]
+    if rule and ruled.body:
+        body, found = (
+            blocks.build(content.all_of(Page(tree.parse(ruled.body, url)), title), url),
+            Witness("rule", f"{rule.name}: {rule.body}"),
+        )
+    else:
+        finding = content.find(page, title, tuple(summaries))
+        body, found = blocks.build(finding.lines, url), Witness("heuristic", finding.how)
     if not body.text:
         raise ExtractionError(url, "no-article", "no prose found")
-    return Explanation(article(url, body, verdicts, Witness("heuristic", finding.how)), verdicts, codec, finding.how)
+    missed = rule.name if rule and not ruled.body else None
+    return Explanation(article(url, body, verdicts, found, missed), verdicts, codec, found.key)
 
 
-def article(url: str, body: blocks.Body, verdicts: dict[str, Verdict], found: Witness) -> Article:
+def testimony(ruled: Ruled, habits: dates.Habits) -> dict[str, Verdict]:
+    """What a publisher's rule found, as claims of the fields' own types."""
+    verdicts: dict[str, Verdict] = {}
+    for field, texts in ruled.fields.items():
+        value: Any = texts[0]
+        if field.endswith("_at"):
+            moment = next(filter(None, (dates.read_moment(text, habits) for text in texts)), None)
+            value = moment.at if moment else None
+        elif field == "authors":
+            value = tuple(dict.fromkeys(name for text in texts for name in split_byline(text)[0]))
+        elif field == "tags":
+            value = tuple(dict.fromkeys(texts))
+        if value:
+            verdicts[field] = first([claim(value, "rule", field)])
+    return verdicts
+
+
+def article(
+    url: str, body: blocks.Body, verdicts: dict[str, Verdict], found: Witness, missed: str | None = None
+) -> Article:
     """The record from a body and the verdicts on the other fields."""
     values = {name: verdict.value for name, verdict in verdicts.items() if verdict.chosen}
     provenance = {name: verdict.chosen.witness for name, verdict in verdicts.items() if verdict.chosen}
@@ -97,5 +147,6 @@ def article(url: str, body: blocks.Body, verdicts: dict[str, Verdict], found: Wi
         length=length,
         length_unit=unit,
         reading_minutes=max(1, round(length / _PER_MINUTE[unit])) if length else 0,
+        rule_missed=missed,
         provenance=provenance,
     )

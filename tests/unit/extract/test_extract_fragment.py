@@ -14,7 +14,8 @@ SEED_SHAPE = (
     + "".join(f"<p>{NESTED}第{n}段：工程师表示，桥墩的检查已经完成，车辆可以分批通行。{DENSE}</p>" for n in range(1, 4))
     + f"<p>{NESTED}最后，市长感谢市民的耐心，{DENSE}{NESTED}并承诺公布全部账目。{DENSE}</p>"
     "<div data-selfpromo-newsletter>订阅我们的通讯</div><div data-selfpromo-app></div></div>"
-    '<div><div>分享 :</div><div><a href="https://www.facebook.com/dialog/share?app_id=1"><span></span></a>'
+    "<div><div>分享 :</div><div>"
+    '<a href="https://www.facebook.com/dialog/share?app_id=1"><span></span></a>'
     '<a href="whatsapp://send?text=x"><span></span></a><span data-root-share><share-button></share-button></span></div></div>'
 )
 

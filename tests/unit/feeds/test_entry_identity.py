@@ -70,6 +70,11 @@ def test_a_doubled_item_does_not_cost_the_others_their_guids() -> None:
     assert [len(keys) for keys in entry_keys(entries)].count(2) == 38
 
 
+def test_a_feed_that_repeats_its_guids_is_trusted_in_none() -> None:
+    entries = [story(id=f"g-{max(0, n - 5)}", url=f"https://herald.example/{n}") for n in range(10)]
+    assert [len(keys) for keys in entry_keys(entries)] == [1] * 10
+
+
 @pytest.mark.parametrize(
     "change",
     [{"published_at": datetime(2020, 1, 1, tzinfo=UTC)}, {"published_at": None}],

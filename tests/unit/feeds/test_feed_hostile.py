@@ -87,10 +87,11 @@ def test_bytes_are_never_taken_for_a_file_or_an_address(tmp_path: Path) -> None:
 def test_markup_in_entries_is_sanitised() -> None:
     body = """<rss><channel><item><title>a&lt;p onclick="x()"&gt;b&lt;/p&gt;</title><description><![CDATA[
       <p onclick="x()">Words <a href="javascript:x()">link</a><iframe src="https://evil.example"></iframe></p>
-      <svg onload="x()"/>]]></description><content:encoded><![CDATA[<p>Full<script>x()</script></p>]]></content:encoded>
+      <svg onload="x()"/>]]></description><content:encoded><![CDATA[<p>Full<script>x()</script></p>
+      <iframe>framed</iframe><noscript>unseen</noscript>]]></content:encoded>
       </item></channel></rss>"""
     (entry,) = feeds.parse(body.encode(), url=URL).entries
-    for bad in ("script", "onclick", "javascript:", "iframe", "onload"):
+    for bad in ("script", "onclick", "javascript:", "iframe", "onload", "framed", "unseen"):
         assert bad not in entry.html + entry.title + entry.headline
 
 

@@ -213,6 +213,10 @@ def test_charsets(declared: str, encoding: str, content_type: str | None) -> Non
     assert only(body.encode(encoding), content_type).headline == "港口罷工進入第三週"
 
 
+def test_utf_8_is_believed_before_a_header_that_could_be_right() -> None:
+    assert only(item("<title>A — B</title>"), "text/xml; charset=iso-8859-1").headline == "A — B"
+
+
 def test_characters_beyond_gb2312_survive_its_name() -> None:
     body = '<?xml version="1.0" encoding="gb2312"?>' + item("<title>朱镕基</title>")
     assert only(body.encode("gb18030")).headline == "朱镕基"

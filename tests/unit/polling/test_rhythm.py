@@ -59,6 +59,13 @@ def test_a_burst_is_followed_for_a_while() -> None:
     assert worthwhile(later) > worthwhile(burst)
 
 
+def test_years_of_the_same_habit_change_nothing() -> None:
+    always = list(range(24))
+    assert worthwhile(learnt(150, always), patience=200) == pytest.approx(
+        worthwhile(learnt(40, always), patience=200), rel=0.15
+    )
+
+
 def test_a_habit_fades() -> None:
     known = learnt(28, list(range(24)))
     silent = known

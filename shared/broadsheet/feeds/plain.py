@@ -13,6 +13,7 @@ _BLOCK = re.compile(
     r"<(?:/?(?:p|div|li|ul|ol|h[1-6]|blockquote|table|tr|td|section|article|figure)\b|br\b)", re.IGNORECASE
 )
 _UNREAD = {"script", "style", "iframe", "noscript", "noembed", "noframes", "template", "textarea", "title", "xmp"}
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _UNSEEN = re.compile(r"<(script|style|iframe|noscript)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 
 
@@ -43,8 +44,8 @@ def sanitised(markup: str, base: str) -> str:
 
 
 def folded(text: str) -> str:
-    """`text` with every run of white space as one space, and none at its ends."""
-    return " ".join(text.split())
+    """`text` with every run of white space and control characters as one space, and none at its ends."""
+    return " ".join(_CONTROL.sub(" ", text).split())
 
 
 def address(link: str | None, base: str) -> str | None:

@@ -125,6 +125,12 @@ def test_json_feed() -> None:
     assert note.published_at is None
 
 
+def test_escaped_control_characters_reach_no_text() -> None:
+    entry = only('{"items": [{"id": "1", "title": "A\\u0000B\\u001b[0m", "content_html": "<p>C&#7;D</p>"}]}')
+    assert entry.headline == "A B [0m"
+    assert "\x07" not in entry.summary
+
+
 def item(inside: str, attributes: str = "") -> str:
     return f'<rss version="2.0"{attributes}><channel><title>t</title><item>{inside}</item></channel></rss>'
 

@@ -21,7 +21,7 @@ from broadsheet.dynamo import from_item, to_item
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-KEPT_FOR = 90 * 86400  # seconds; articles are announced within days, so a forgotten delivery announces nothing again
+KEPT_FOR = 400 * 86400  # seconds; a source that finds an old article later than that announces it everywhere again
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):

@@ -160,7 +160,7 @@ class Notifier:
         committed = datetime.fromisoformat(record.outbox_at or record.first_seen)
         if committed < datetime.fromtimestamp(self._clock(), UTC) - NEWS_IS_OLD:
             return ()
-        return self._sources.channels_of(tuple(record.sources))
+        return self._sources.channels_of(tuple(record.sources - record.silent))
 
     def _due(self, channel: Channel) -> Iterator[str]:
         """Articles due for a channel, each once, while it may be posted to."""

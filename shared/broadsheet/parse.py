@@ -376,7 +376,8 @@ class Parser:
             record = self._articles.record(record.target) or record
         self._articles.withdraw(record, object_key(record.id, message.source, message.first_seen))
         if record.status == "stored" and message.source not in record.sources:
-            self._articles.add_source(record.id, message.source)
+            now = datetime.fromtimestamp(self._clock(), UTC)
+            self._articles.add_source(record.id, message.source, announce=message.announce, now=now)
         return self._outcome(item, "known", title=record.title, record=record)
 
     def _without_page(self, item: _Item, reason: str, detail: str = "") -> Outcome:

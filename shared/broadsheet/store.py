@@ -55,7 +55,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """What the Articles table says of an id.
 
     `stored` is an article; `alias` another address of `target`; `unavailable` one whose page can't be had, with the
-    reason, until another sighting brings it. Instants are ISO 8601 in UTC.
+    reason, until another sighting brings it. Instants are ISO 8601 in UTC. `silent` are those of `sources` that had it
+    in the past they brought along when they were new: their channels don't hear of it.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     first_seen: str
     sources: set[str] = set()
+    silent: set[str] = set()
     target: str | None = None
     reason: str | None = None
     title: str = ""
@@ -136,6 +138,7 @@ def record_of(document: StoredArticle, *, key: str, committed_at: datetime, anno
         url=document.url[:MAX_URL],
         source=document.source,
         sources={document.source},
+        silent=set() if announce else {document.source},
         first_seen=instant(document.first_seen),
         title=document.title[:MAX_TITLE],
         summary=document.summary[:MAX_SUMMARY],
@@ -225,14 +228,23 @@ class Articles:
         if committed.s3_key != key:
             self._s3.delete_object(Bucket=self._bucket, Key=key)
 
-    def add_source(self, id: str, source: str) -> None:
-        """Note that the article was found in this source as well."""
+    def add_source(self, id: str, source: str, *, announce: bool, now: datetime) -> None:
+        """Note that the article was found in this source as well, as news to `announce` or as its silent past.
+
+        As news it goes into the outbox again, where the sweep looks, should the stream lose this change.
+        """
+        values: dict[str, Any] = {":source": {"SS": [source]}}
+        if announce:
+            expression = "ADD sources :source SET announce = :yes, outbox_hour = :hour, outbox_at = :at"
+            values |= to_item({":yes": True, ":hour": instant(now)[:13], ":at": instant(now)})
+        else:
+            expression = "ADD sources :source, silent :source"
         self._dynamodb.update_item(
             TableName=self._table,
             Key={"id": {"S": id}},
-            UpdateExpression="ADD sources :source",
+            UpdateExpression=expression,
             ConditionExpression="attribute_exists(id)",
-            ExpressionAttributeValues={":source": {"SS": [source]}},
+            ExpressionAttributeValues=values,
         )
 
     def put_alias(self, id: str, target: Record, *, url: str, source: str, first_seen: datetime) -> None:

@@ -3,7 +3,7 @@
 import pytest
 from botocore.exceptions import ClientError
 
-from broadsheet.secrets import TTL, Secrets
+from broadsheet.secrets import MISSING_TTL, TTL, Secrets
 from tests.stack.cloud import Cloud, before
 
 PATH = "/broadsheet/news/channels"
@@ -29,9 +29,11 @@ def test_a_secret_is_decrypted_kept_and_looked_up_again_in_time(cloud: Cloud) ->
 
 
 def test_a_secret_nobody_put_is_none_until_somebody_does(cloud: Cloud) -> None:
-    secrets = Secrets(cloud.ssm, PATH)
+    now = 0.0
+    secrets = Secrets(cloud.ssm, PATH, clock=lambda: now)
     assert secrets.get("room") is None
     put(cloud, "s")
+    now += MISSING_TTL + 1
     assert secrets.get("room") == "s"
     assert secrets.get("other") is None
 

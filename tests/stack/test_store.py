@@ -197,13 +197,34 @@ def test_committing_under_an_alias_finds_the_alias_and_leaves_no_object(cloud: C
 def test_a_further_source_is_noted_once(cloud: Cloud) -> None:
     commit(cloud, doc())
     for _ in range(2):
-        articles(cloud).add_source(ID, "rival")
+        articles(cloud).add_source(ID, "rival", announce=True, now=SEEN)
     record = articles(cloud).record(ID)
     assert record is not None
     assert record.sources == {"harbour", "rival"}
     with pytest.raises(ClientError):
-        articles(cloud).add_source("z" * 26, "rival")
+        articles(cloud).add_source("z" * 26, "rival", announce=True, now=SEEN)
     assert articles(cloud).record("z" * 26) is None, "no record is made of a source alone"
+
+
+def test_a_backlog_that_another_source_has_as_news_is_news_of_that_source_alone(cloud: Cloud) -> None:
+    articles(cloud).commit(doc(), now=SEEN, announce=False, trace="t")
+    record = articles(cloud).record(ID)
+    assert record is not None
+    assert (record.announce, record.silent, record.outbox_at) == (False, {"harbour"}, None)
+    later = SEEN + timedelta(hours=3)
+    articles(cloud).add_source(ID, "rival", announce=True, now=later)
+    record = articles(cloud).record(ID)
+    assert record is not None
+    assert (record.announce, record.sources - record.silent) == (True, {"rival"})
+    assert list(articles(cloud).outbox(later.timestamp() - 60, later.timestamp() + 60)) == [ID]
+
+
+def test_a_backlog_does_not_announce_what_another_source_had_as_news(cloud: Cloud) -> None:
+    commit(cloud, doc())
+    articles(cloud).add_source(ID, "rival", announce=False, now=SEEN)
+    record = articles(cloud).record(ID)
+    assert record is not None
+    assert (record.announce, record.sources - record.silent) == (True, {"harbour"})
 
 
 def test_many_records_are_read_in_batches_and_each_once(cloud: Cloud) -> None:

@@ -25,7 +25,10 @@ KEPT_FOR = 400 * 86400  # seconds; a source that finds an old article later than
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of telling one channel of one article. `due_at` in epoch seconds; of a claim it is the lease's end."""
+    """The state of telling one channel of one article. `due_at` in epoch seconds; of a claim it is the lease's end.
+
+    `doubtful_since` is when the first attempt began of which nobody knows whether the channel took it.
+    """
 
     article_id: str
     channel: str
@@ -34,6 +37,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     owner: str = ""
     attempts: int = 0
     possible_repeat: bool = False
+    doubtful_since: float | None = None
     reason: str = ""
     sent_at: float | None = None
     message_id: str | None = None
@@ -95,6 +99,7 @@ class Deliveries:
             "due_channel": claim.channel,
             "reason": reason[:1000],
             "possible_repeat": claim.possible_repeat or possible_repeat,
+            "doubtful_since": self._doubtful_since(claim) if possible_repeat else claim.doubtful_since,
         }
         return self._settle(claim, values)
 
@@ -142,6 +147,7 @@ class Deliveries:
             owner=self._new_owner(),
             attempts=there.attempts + 1,
             possible_repeat=there.possible_repeat or there.status == "claimed",
+            doubtful_since=self._doubtful_since(there) if there.status == "claimed" else there.doubtful_since,
         )
         try:
             self._update(
@@ -152,6 +158,7 @@ class Deliveries:
                     "owner": claim.owner,
                     "attempts": claim.attempts,
                     "possible_repeat": claim.possible_repeat,
+                    "doubtful_since": claim.doubtful_since,
                 },
                 # as it was when we looked, or ours already by an answer that was lost
                 "(#status = :was AND due_at = :due) OR #owner = :me",
@@ -203,6 +210,9 @@ class Deliveries:
             ConditionExpression="attribute_not_exists(pk)",
             ReturnValuesOnConditionCheckFailure="ALL_OLD",
         )
+
+    def _doubtful_since(self, claim: Delivery) -> float:
+        return claim.due_at - self._lease if claim.doubtful_since is None else claim.doubtful_since
 
     def _new_owner(self) -> str:
         return f"{self._run}/{uuid.uuid4().hex[:12]}"

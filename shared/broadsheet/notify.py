@@ -16,7 +16,7 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from broadsheet import channels
-from broadsheet.channels import Announcement, DeliveryError, Http
+from broadsheet.channels import Announcement, ChannelClosedError, DeliveryError, Http, Receipt
 from broadsheet.deliveries import Deliveries, Delivery
 from broadsheet.secrets import Secrets
 from broadsheet.source import Channel, Sources
@@ -25,21 +25,22 @@ from broadsheet.store import Articles, Record, StoreError
 TIME_FOR_A_POST = 15.0  # seconds before the deadline: a slow channel's answer and our record of it
 RETRY_DELAY, MAX_RETRY_DELAY, MAX_ATTEMPTS = 30.0, 3600.0, 30  # doubling to an hour: gives up after about a day
 NEWS_IS_OLD = timedelta(days=7)  # a record that changes later than that (a further source) is announced to nobody
+READ_BACK_MARGIN = timedelta(minutes=2)  # how far a channel's clock may be behind ours
 SWEEP_MARGIN = 900.0  # seconds: a commit stamped before then has either been made or never will be
 SWEEP_REACH = 48 * 3600.0  # seconds the first sweep looks back
 
 log = logging.getLogger("broadsheet.notify")
 
 
-Status = Literal["sent", "failed", "retry", "pending", "lost-claim"]
+Status = Literal["sent", "failed", "retry", "pending", "lost-claim", "channel-closed"]
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What came of telling one channel of one article."""
+    """What came of telling one channel of one article, or, without an `id`, of finding the channel closed."""
 
     status: Status
-    id: str
     channel: str
+    id: str = ""
     title: str = ""
     url: str = ""
     reason: str = ""
@@ -198,7 +199,10 @@ class Notifier:
             secret = self._secrets.get(channel.id)
             if secret is None:
                 raise channels.TransientDeliveryError(channel.id, "no-secret", "none in SSM under the channel's id")
-            receipt = channels.post(channel.id, channel.kind, secret, self._announcement(record, claim), self._http)
+            announcement = self._announcement(record, claim)
+            receipt = self._found(channel, secret, announcement, claim)
+            if receipt is None:
+                receipt = channels.post(channel.id, channel.kind, secret, announcement, self._http)
         except DeliveryError as error:
             self._settle_failure(channel, record, claim, error)
         except (ClientError, BotoCoreError) as error:  # of reading the secret: nothing was posted
@@ -215,9 +219,27 @@ class Notifier:
             held = self._deliveries.sent(claim, now=self._clock(), message_id=receipt.message_id)
             self._note("sent" if held else "lost-claim", record, channel, claim)
 
+    def _found(self, channel: Channel, secret: str, announcement: Announcement, claim: Delivery) -> Receipt | None:
+        """The post of an earlier attempt whose answer never came, where the channel can be asked for it."""
+        if claim.doubtful_since is None or channel.kind not in channels.READ_BACK:
+            return None
+        since = datetime.fromtimestamp(claim.doubtful_since, UTC) - READ_BACK_MARGIN
+        try:
+            return channels.find(channel.id, channel.kind, secret, announcement, self._http, since=since)
+        except channels.TransientDeliveryError:
+            raise  # it will tell later
+        except DeliveryError as error:  # a token that may post but not read: then a flagged repeat it is
+            log.warning(
+                "read-back refused", extra={"channel": channel.id, "reason": error.reason, "id": claim.article_id}
+            )
+            return None
+
     def _settle_failure(self, channel: Channel, record: Record, claim: Delivery, error: DeliveryError) -> None:
         reason = f"{error.reason} {error.detail}".strip()
-        if error.permanent or claim.attempts >= MAX_ATTEMPTS:
+        closed = isinstance(error, ChannelClosedError)
+        if closed:
+            self._close(channel, reason)
+        if (error.permanent and not closed) or claim.attempts >= MAX_ATTEMPTS:
             self._deliveries.failed(claim, reason=reason)
             self._note("failed", record, channel, claim, reason=reason)
             return
@@ -226,6 +248,13 @@ class Notifier:
         at = self._clock() + delay
         self._deliveries.retry(claim, at=at, reason=reason, possible_repeat=error.perhaps_delivered)
         self._note("retry", record, channel, claim, reason=reason)
+
+    def _close(self, channel: Channel, reason: str) -> None:
+        """Leave the channel alone for this run, and say so once: whoever mends it within a day loses nothing."""
+        self._resting.add(channel.id)
+        outcome = Outcome(status="channel-closed", channel=channel.id, reason=reason)
+        self.outcomes.append(outcome)
+        log.error(outcome.status, extra=msgspec.to_builtins(outcome))
 
     def _announcement(self, record: Record, claim: Delivery) -> Announcement:
         source = self._sources.source(record.source)

@@ -240,6 +240,15 @@ class TestBroken:
     def test_an_interim_answer_is_none(self, status: str) -> None:
         failure(saying(f"HTTP/1.1 {status}\r\n\r\n".encode()), FetchTransient, f"http_{status[:3]}")
 
+    def test_nothing_is_asked_after_an_interim_answer(self) -> None:
+        """The final answer may still come, and would be taken for the next one's."""
+        with serving(script({"/": b"HTTP/1.1 103 Early Hints\r\n\r\n", "/b": answer(b"good")})) as server:
+            client = Client(user_agent="t", allowed_networks=[server.endpoint])
+            with pytest.raises(FetchTransient):
+                client.get(server.url())
+            assert client.get(server.url("/b")).body == b"good"
+        assert server.connections == 2
+
     def test_hanging_up(self) -> None:
         failure(hang_up, FetchTransient, "connection")
 

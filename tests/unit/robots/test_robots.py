@@ -43,6 +43,13 @@ def test_the_contact_in_the_user_agent_names_no_group() -> None:
     assert not rules.allows("https://example.org/a", "Bot/1.0")
 
 
+def test_the_longest_name_counts() -> None:
+    rules = parse(b"User-agent: broadsheet\nDisallow: /a\n\nUser-agent: broadsheet-news\nDisallow: /b\n")
+    assert rules.allows("https://example.org/a", "Broadsheet-News/1.0")
+    assert not rules.allows("https://example.org/b", "Broadsheet-News/1.0")
+    assert rules.allows("https://example.org/b", AGENT)
+
+
 def test_a_line_may_name_several_agents() -> None:
     rules = parse(b"User-agent: Otherbot Broadsheet\nDisallow: /a\n")
     assert not rules.allows("https://example.org/a", AGENT)
@@ -84,7 +91,8 @@ def test_what_an_answer_means(status: int | None, allowed: bool) -> None:
 def test_what_follows_500_kib_is_not_read() -> None:
     filler = b"# filler\n" * (robots.MAX_BYTES // 9)
     assert parse(filler + b"User-agent: *\nDisallow: /a\n").allows("https://example.org/a", AGENT)
-    half_a_rule = b"User-agent: *\n#" + b"x" * (robots.MAX_BYTES - 16 - 14) + b"\nDisallow: /abc\n"
+    head, tail = b"User-agent: *\n#", b"\nDisallow: /a"
+    half_a_rule = head + b"x" * (robots.MAX_BYTES - len(head + tail)) + tail + b"bc\n"
     assert parse(half_a_rule).allows("https://example.org/axe", AGENT), "a rule cut in two would forbid more"
     assert len(parse(half_a_rule).body) <= robots.MAX_BYTES
 

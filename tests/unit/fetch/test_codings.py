@@ -84,6 +84,15 @@ def test_codings_we_do_not_undo(coding: str) -> None:
     assert caught.value.reason == "encoding"
 
 
+def test_more_layers_than_anyone_needs() -> None:
+    packed = TEXT
+    for _ in range(4):
+        packed = zlib.compress(packed)
+    assert decode(packed, "deflate, deflate, deflate", 10**6) == zlib.compress(TEXT)
+    with pytest.raises(CodingError, match="4 layers"):
+        decode(packed, "deflate, deflate, deflate, deflate", 10**6)
+
+
 @pytest.mark.parametrize(
     ("packed", "coding"), [(gzip.compress(b"") * 100_000, "gzip"), (zstandard.compress(b"") * 100_000, "zstd")]
 )

@@ -8,6 +8,7 @@ entries it hasn't shown before; send a message for each; then remember them as s
 import hashlib
 import logging
 import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -21,7 +22,7 @@ from broadsheet.feeds import Entry, Feed, FeedError, listing, sitemap
 from broadsheet.feeds.identity import entry_keys
 from broadsheet.fetch import Client, FetchError, FetchTransient, Response
 from broadsheet.hosts import BusyError, Hosts, Turn
-from broadsheet.polling import PollOutcome, PollState
+from broadsheet.polling import Notice, PollOutcome, PollState
 from broadsheet.polls import Polls, Window
 from broadsheet.queue import ArticleMessage, FeedEntry, Queue
 from broadsheet.source import Source, Sources
@@ -40,7 +41,8 @@ log = logging.getLogger("broadsheet.discover")
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """How one source's poll ended. `entries` the feed had, `new` of them unseen, `enqueued` accepted by the queue."""
+    """How one source's poll ended. `entries` the feed had, `new` of them unseen, `enqueued` accepted by the queue;
+    `notice` is what the source's owner is to be told, once."""
 
     status: Status
     source: str
@@ -51,6 +53,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     reason: str = ""
     detail: str = ""
     skipped: dict[str, int] = {}
+    notice: Notice | Literal[""] = ""
 
 
 class Pick(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,8 +62,17 @@ class Pick(msgspec.Struct, frozen=True, kw_only=True):
     send: tuple[tuple[str, Entry], ...]  # (url to fetch, entry), newest first
     announce: frozenset[str]  # URLs of those to announce
     shown: tuple[str, ...]  # keys of entries that need nothing more
-    skipped: dict[str, int]  # reason → how many
-    complete: bool  # False: more was new than one poll may send
+    left: tuple[tuple[Entry, str], ...]  # the others and why, newest first; `later` ones are sent by another poll
+
+    @property
+    def skipped(self) -> dict[str, int]:
+        """How many were left for each reason."""
+        return dict(Counter(reason for _, reason in self.left))
+
+    @property
+    def complete(self) -> bool:
+        """False: more was new than one poll may send."""
+        return "later" not in self.skipped
 
 
 class _Visit(msgspec.Struct):
@@ -78,47 +90,28 @@ def pick(feed: Feed, source: Source, window: Window | None) -> Pick:
     a long sitemap's past floods the channels.
     """
     seen = window or Window()
-    send: dict[str, Entry] = {}
+    send: dict[str, tuple[str, Entry]] = {}  # by article id: spellings of one address are one article
     shown: list[str] = []
-    skipped: dict[str, int] = {}
-
-    def skip(reason: str, keys: Sequence[str] = ()) -> None:
-        skipped[reason] = skipped.get(reason, 0) + 1
-        shown.extend(keys)
-
+    left: list[tuple[Entry, str]] = []
     room = min(source.max_new_per_poll, _room(source))
-    over = 0
     for entry, keys in sorted(zip(feed.entries, entry_keys(feed.entries), strict=True), key=_newest_first):
-        if any(key in seen for key in keys):
-            skip("seen", keys)  # under any of its names: the others are then names of it, too
+        # Seen under any of its names: the others are then names of it, too.
+        url, reason = ("", "seen") if any(key in seen for key in keys) else _address(entry, source, feed)
+        if url and urls.article_id(url) in send:
+            reason = "twice"
+        elif url and len(send) >= room:
+            reason = "later"
+        if not reason:
+            send[urls.article_id(url)] = url, entry
             continue
-        if not entry.url:
-            skip("no-link", keys)
-            continue
-        try:
-            url = urls.clean(entry.url)
-        except urls.UrlError as error:
-            skip(f"url-{error.reason}", keys)
-            continue
-        if not source.off_site and not _on_site(url, source, feed):
-            skip("off-site", keys)
-        elif url in send:
-            skip("twice", keys)
-        elif len(send) >= room:
-            over += 1
-        else:
-            send[url] = entry
+        left.append((entry, reason))
+        if reason != "later":
+            shown.extend(keys)
     if window is None:
-        announced = list(send)[: source.announce_first]
+        announced = [url for url, _ in send.values()][: source.announce_first]
     else:
-        announced = [url for url, entry in send.items() if _is_news(entry, window)]
-    return Pick(
-        send=tuple(send.items()),
-        announce=frozenset(announced),
-        shown=tuple(shown),
-        skipped=skipped | ({"later": over} if over else {}),
-        complete=not over,
-    )
+        announced = [url for url, entry in send.values() if _is_news(entry, window)]
+    return Pick(send=tuple(send.values()), announce=frozenset(announced), shown=tuple(shown), left=tuple(left))
 
 
 class Discoverer:
@@ -216,18 +209,19 @@ class Discoverer:
             visit.failures = 0
             body_hash = hashlib.sha256(response.body).hexdigest()
             if response.status == 304 or body_hash == state.body_hash:
-                self._save(source, state, _answered("unchanged", response, now=self._clock()))
-                return _outcome(source, "not-modified", reason="" if response.status == 304 else "same-body")
+                notice = self._save(source, state, _answered("unchanged", response, now=self._clock()))
+                reason = "" if response.status == 304 else "same-body"
+                return _outcome(source, "not-modified", reason=reason, notice=notice)
             feed = self._read(source, response, visit)
         except FetchError as error:
             retry_after = error.retry_after if isinstance(error, FetchTransient) else None
             self._trouble(visit, error)
             failed = PollOutcome(kind="failed", reason=error.reason, status=error.status, retry_after=retry_after)
-            self._save(source, state, failed)
-            return _outcome(source, "failed", reason=error.reason, detail=str(error))
+            notice = self._save(source, state, failed)
+            return _outcome(source, "failed", reason=error.reason, detail=str(error), notice=notice)
         except FeedError as error:
-            self._save(source, state, PollOutcome(kind="failed", reason=error.reason))
-            return _outcome(source, "failed", reason=error.reason, detail=str(error))
+            notice = self._save(source, state, PollOutcome(kind="failed", reason=error.reason))
+            return _outcome(source, "failed", reason=error.reason, detail=str(error), notice=notice)
         return self._enqueue(source, state, response, feed, body_hash)
 
     def _enqueue(self, source: Source, state: PollState, response: Response, feed: Feed, body_hash: str) -> Outcome:
@@ -240,10 +234,12 @@ class Discoverer:
         accepted = [key for url, entry in picked.send if url not in refused for key in keys[id(entry)]]
         complete = picked.complete and not refused and not any(one.startswith(UNREAD) for one in feed.warnings)
         backlog_until = None if complete else now - NEWS_TAKES if window is None else window.backlog_until
-        if accepted or window is None or window.backlog_until != backlog_until:
+        # Refused on a first poll, an entry isn't backlog: the next poll is then the first once more.
+        first_again = window is None and refused
+        if not first_again and (accepted or window is None or window.backlog_until != backlog_until):
             shown = [*picked.shown[::-1], *accepted[::-1]]
             self._polls.save_window(source.id, (window or Window()).with_shown(shown, backlog_until=backlog_until))
-        self._save(
+        notice = self._save(
             source,
             state,
             _answered(
@@ -265,6 +261,7 @@ class Discoverer:
             enqueued=len(picked.send) - len(refused),
             reason="send-refused" if refused else "; ".join(feed.warnings)[:200],
             skipped=picked.skipped,
+            notice=notice,
         )
 
     def _trouble(self, visit: _Visit, error: FetchError | FeedError) -> None:
@@ -307,11 +304,14 @@ class Discoverer:
         warnings = tuple(f"{UNREAD}-{reason}" for reason in unread)
         return msgspec.structs.replace(feed, entries=tuple(entries), warnings=feed.warnings + warnings)
 
-    def _save(self, source: Source, state: PollState, outcome: PollOutcome) -> None:
+    def _save(self, source: Source, state: PollState, outcome: PollOutcome) -> Notice | Literal[""]:
+        """Remember how the poll ended; returns what that is to be told of it."""
         after = polling.plan(state, outcome, source, now=self._clock())
         self._polls.save(source.id, after)
-        if notice := polling.notice(state, after):
+        notice = polling.notice(state, after)
+        if notice:
             log.warning(f"source-{notice}", extra={"source": source.id, "url": source.url, "reason": after.reason})
+        return notice or ""
 
     def _message(self, source: Source, url: str, entry: Entry, announce: bool, now: float) -> ArticleMessage:
         html = entry.html if entry.html and len(entry.html) <= MAX_ENTRY_HTML else None
@@ -363,6 +363,17 @@ def _room(source: Source) -> int:
     return max(1, int(source.interval * 60 / source.delay))
 
 
+def _address(entry: Entry, source: Source, feed: Feed) -> tuple[str, str]:
+    """What is to be fetched for an entry, or why nothing is."""
+    if not entry.url:
+        return "", "no-link"
+    try:
+        url = urls.clean(entry.url)
+    except urls.UrlError as error:
+        return "", f"url-{error.reason}"
+    return (url, "") if source.off_site or _on_site(url, source, feed) else ("", "off-site")
+
+
 def _on_site(url: str, source: Source, feed: Feed) -> bool:
     return urls.same_site(url, source.url) or bool(feed.link and urls.same_site(url, feed.link))
 
@@ -379,5 +390,7 @@ def _newest_first(pair: tuple[Entry, Sequence[str]]) -> float:
     return -published.timestamp() if published else float("-inf")
 
 
-def _outcome(source: Source, status: Status, *, reason: str = "", detail: str = "") -> Outcome:
-    return Outcome(status=status, source=source.id, url=source.url, reason=reason, detail=detail[:500])
+def _outcome(
+    source: Source, status: Status, *, reason: str = "", detail: str = "", notice: Notice | Literal[""] = ""
+) -> Outcome:
+    return Outcome(status=status, source=source.id, url=source.url, reason=reason, detail=detail[:500], notice=notice)

@@ -4,15 +4,15 @@ import re
 from functools import cache
 
 _SCRIPTS = (
-    ("ja", re.compile(r"[\u3040-\u30ff]")),
-    ("zh", re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")),
-    ("ko", re.compile(r"[\uac00-\ud7af]")),
-    ("ru", re.compile(r"[\u0400-\u04ff]")),
-    ("ar", re.compile(r"[\u0600-\u06ff]")),
-    ("he", re.compile(r"[\u0590-\u05ff]")),
-    ("el", re.compile(r"[\u0370-\u03ff]")),
-    ("hi", re.compile(r"[\u0900-\u097f]")),
-    ("th", re.compile(r"[\u0e00-\u0e7f]")),
+    ("ja", r"\u3040-\u30ff"),
+    ("zh", r"\u3400-\u4dbf\u4e00-\u9fff"),
+    ("ko", r"\uac00-\ud7af"),
+    ("ru", r"\u0400-\u04ff"),
+    ("ar", r"\u0600-\u06ff"),
+    ("he", r"\u0590-\u05ff"),
+    ("el", r"\u0370-\u03ff"),
+    ("hi", r"\u0900-\u097f"),
+    ("th", r"\u0e00-\u0e7f"),
 )
 # The words that make up a fifth of any text in these languages and are rare in the others.
 _WORDS = {
@@ -65,7 +65,7 @@ def detect(text: str) -> str | None:
         return None
     for language, script in _SCRIPTS:
         # Kana make up a third of Japanese, Latin words a part of any language: a fifth of the letters decides.
-        if len(script.findall(sample)) > 0.2 * letters:
+        if len(re.findall(f"[{script}]", sample)) > 0.2 * letters:
             return _cyrillic(sample) if language == "ru" else language
     counts: dict[str, float] = {}
     known = _languages_of()

@@ -12,11 +12,10 @@ from broadsheet.article import Block, Image
 from broadsheet.extract.lines import Box, Line
 from broadsheet.extract.tree import Element, text_of
 
-_ALLOWED_TAGS = {
-    "p", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "li", "blockquote", "pre", "code", "table", "tbody", "tr",
-    "td", "th",
-    "a", "strong", "b", "em", "i", "u", "s", "sub", "sup", "mark", "q", "cite", "br", "figure", "figcaption", "img",
-}  # fmt: skip
+# What may stand inside a block; the blocks' own tags are written here, never copied.
+_INLINE_TAGS = {"a", "strong", "b", "em", "i", "u", "s", "sub", "sup", "mark", "q", "cite", "code", "br"}
+# The sanitiser's time grows with the square of a text's entities; no paragraph is that long.
+_LONGEST_MARKUP = 50_000
 _LAZY_SOURCES = ("data-src", "data-original", "data-lazy-src", "data-url", "src", "data-srcset", "srcset")
 _NOT_PICTURES = re.compile(
     r"avatar|gravatar|logo|icon|spacer|pixel|blank\.|emoji|1x1|placeholder|badge|\.svg(?:\?|$)", re.IGNORECASE
@@ -65,8 +64,7 @@ def build(lines: list[Line], url: str) -> Body:
         else:
             for line in group:
                 _single(line, url, blocks, markup, images)
-    html = "\n".join(markup)
-    return Body(tuple(blocks), plain(blocks), sanitise(html), tuple(images), tuple(links))
+    return Body(tuple(blocks), plain(blocks), "\n".join(markup), tuple(images), tuple(links))
 
 
 def plain(blocks: list[Block]) -> str:
@@ -82,15 +80,15 @@ def plain(blocks: list[Block]) -> str:
     return "\n\n".join(texts)
 
 
-def sanitise(html: str) -> str:
-    """HTML reduced to text, links, lists, tables and pictures: nothing in it runs, loads a style or opens a frame."""
+def sanitise(markup: str) -> str:
+    """Markup reduced to text, links and emphasis: nothing in it runs, loads a style or opens a frame."""
     # Imported here so that importing extraction for its records alone stays cheap.
     import nh3  # noqa: PLC0415
 
     return nh3.clean(
-        html,
-        tags=_ALLOWED_TAGS,
-        attributes={"a": {"href"}, "img": {"src", "alt", "width", "height"}},
+        markup,
+        tags=_INLINE_TAGS,
+        attributes={"a": {"href"}},
         url_schemes={"http", "https", "mailto"},
         link_rel=None,
     )
@@ -159,12 +157,14 @@ def _single(line: Line, url: str, blocks: list[Block], markup: list[str], images
 
 
 def _inner(line: Line) -> str:
-    """A line's markup: its box's, if it fills it, else its text."""
-    if not line.whole:
-        return escape(line.text, quote=False)
+    """A line's markup: its box's, sanitised, if it fills it, else its text."""
     element = line.box.element
+    if not line.whole or not len(element) or len(line.text) > _LONGEST_MARKUP:
+        return escape(line.text, quote=False)
     children = "".join(etree.tostring(child, encoding="unicode", method="html") for child in element)
-    return escape(element.text or "", quote=False) + children
+    if len(children) > 4 * _LONGEST_MARKUP:
+        return escape(line.text, quote=False)
+    return " ".join(sanitise(escape(element.text or "", quote=False) + children).split())
 
 
 def _absolute(element: Element, url: str, links: dict[str, None]) -> None:

@@ -10,14 +10,14 @@ from broadsheet.extract.signs import (
     DISCARD_ROLES,
     DISCARD_TAGS,
     DISCARD_WORDS,
+    DISCLAIMER,
     FURNITURE,
     LEAD_WORDS,
     POSTS,
 )
 from broadsheet.extract.titles import folded
+from broadsheet.extract.tree import LARGE_PART
 
-# A box with this share of the page's text or prose is never dropped: parsers nest articles into a nav or a button.
-_TOO_MUCH_TO_DROP = 0.35
 # What a line adds to the boxes it is in, per character: prose 1, prose in a list less, since lists are also menus;
 # text that is no prose or stands in a dropped box takes away. Chosen among 0 to 2 on the labelled pages.
 _LIST = 0.4
@@ -28,7 +28,9 @@ _LEAST_SHARE = 0.5
 # If dropping leaves less of the prose than this, the names on this page mean something else.
 _TOO_LITTLE_LEFT = 0.05
 _PICTURE_BOXES = frozenset(["figure", "noscript", "video"])
-_SENTENCE = re.compile(r"[.!?…。！？؟।»”\"'」』)）:;：；]\s*$")
+_SENTENCE_ENDS = frozenset(".!?…。！？؟।»”\"'」』)）:;：；")
+# More of these in a line are a menu's.
+_MOST_SEPARATORS = 5
 _FULL_STOP = re.compile(r"[.!?…。！？][»”\"'」』)）]?\s*$")
 _SEPARATORS = re.compile(r"[|｜┊·]")
 _HAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
@@ -99,9 +101,11 @@ class Finder:
         if line.kind in ("heading", "caption", "image", "embed"):
             return False
         length = len(line.text)
-        if line.linked > 0.5 * length or len(_SEPARATORS.findall(line.text)) > 5:
+        if length < self.short_length or line.linked > 0.5 * length:
             return False
-        return length >= self.prose_length or (length >= self.short_length and bool(_SENTENCE.search(line.text)))
+        if length < self.prose_length and line.text[-1] not in _SENTENCE_ENDS:
+            return False
+        return len(_SEPARATORS.findall(line.text)) <= _MOST_SEPARATORS
 
     def _mass(self, line: Line) -> int:
         if line.kind == "list":
@@ -131,8 +135,8 @@ class Finder:
                 or box.names & DISCARD_ROLES
                 or box.names & POSTS
             )
-            and box.text < _TOO_MUCH_TO_DROP * text
-            and box.prose < _TOO_MUCH_TO_DROP * prose
+            and box.text < LARGE_PART * text
+            and box.prose < LARGE_PART * prose
         }
 
     def _is_dropped(self, box: Box | None, until: Box | None = None, spare: frozenset[str] = frozenset()) -> bool:
@@ -257,4 +261,6 @@ def all_of(page: Page, title: str = "") -> list[Line]:
 
 def is_furniture(line: Line) -> bool:
     """Whether a line is one of those that stand among paragraphs but are not the article's."""
-    return len(line.text) < _LONGEST_FURNITURE and bool(FURNITURE.search(line.text))
+    if len(line.text) > _LONGEST_FURNITURE:
+        return False
+    return bool(FURNITURE.match(line.text)) or (not line.text.isascii() and bool(DISCLAIMER.search(line.text)))

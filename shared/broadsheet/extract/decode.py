@@ -33,7 +33,7 @@ _SNIFF_BYTES = 32_768
 _GUESSES = ["gb18030", "big5hkscs", "cp932", "euc_jp", "iso2022_jp", "cp949", "cp1250", "cp1251", "cp1252", "koi8_r"]
 _GUESSES += ["cp1253", "cp1254", "cp1255", "cp1256", "cp874"]
 # Below this share of undecodable bytes a declaration is believed: the page has a few broken characters.
-_TOLERATED_DAMAGE = 0.002
+_TOLERATED_DAMAGE = 0.01
 
 _COMMENT = re.compile(rb"<!--.*?(?:-->|$)", re.DOTALL)
 _META = re.compile(rb"<meta[\s/]((?:[^>\"']|\"[^\"]*\"|'[^']*')*)>", re.IGNORECASE)
@@ -81,33 +81,22 @@ def decode(html: bytes, charset: str | None = None) -> tuple[str, str]:
             return html[len(mark) :].decode(codec, "replace"), codec
     if wide := _wide_without_mark(html):
         return html.decode(wide, "replace"), wide
+    if not html.isascii():
+        try:
+            # Text of another encoding is never valid UTF-8 by chance, whatever is declared.
+            return html.decode(), "utf-8"
+        except UnicodeDecodeError:
+            pass
     candidates = [codec_of(charset) if charset else None, declared_codec(html), "utf-8"]
-    if not html.isascii() and _is_utf8(html):
-        # Text of another encoding is never valid UTF-8 by chance, whatever is declared.
-        candidates = ["utf-8"]
-    damaged: list[tuple[float, str, str]] = []
     for codec in dict.fromkeys(filter(None, candidates)):
         try:
             return html.decode(codec), codec
         except UnicodeDecodeError:
             text = html.decode(codec, "replace")
-            damage = text.count("\ufffd") / max(1, len(text))
-            if damage < _TOLERATED_DAMAGE:
+            if text.count("\ufffd") < _TOLERATED_DAMAGE * len(text):
                 return text, codec
-            damaged.append((damage, codec, text))
-    guess = _guess(html)
-    if guess is None:
-        _, codec, text = min(damaged)
-        return text, codec
+    guess = _guess(html) or "cp1252"
     return html.decode(guess, "replace"), guess
-
-
-def _is_utf8(html: bytes) -> bool:
-    try:
-        html.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _wide_without_mark(html: bytes) -> str | None:

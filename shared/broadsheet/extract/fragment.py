@@ -32,7 +32,7 @@ def from_fragment(html: str, url: str) -> Article:
     tree.strip_non_text(root)
     for element in list(root.iter()):
         if _is_hung_on(element) and (parent := element.getparent()) is not None:
-            _remove(element, parent)
+            tree.remove(element, parent)
     lines = [
         line
         for line in Page(root).lines
@@ -57,16 +57,6 @@ def _is_hung_on(element: tree.Element) -> bool:
     targets = [anchor.get("href") or "" for anchor in element.iter("a")]
     shares = sum(bool(_SHARE_LINK.search(target)) for target in targets)
     return shares > 0.5 * len(targets) and len(tree.text_of(element)) <= _LONGEST_SHARE_TEXT
-
-
-def _remove(element: tree.Element, parent: tree.Element) -> None:
-    if element.tail:
-        previous = element.getprevious()
-        if previous is not None:
-            previous.tail = (previous.tail or "") + element.tail
-        else:
-            parent.text = (parent.text or "") + element.tail
-    parent.remove(element)
 
 
 def _is_bold(line: Line) -> bool:

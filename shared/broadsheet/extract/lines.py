@@ -13,8 +13,8 @@ _BOXES: dict[str, Kind | None] = {
         [
             "html", "body", "div", "p", "section", "article", "main", "header", "footer", "nav", "aside", "form",
             "fieldset", "figure", "address", "center", "details", "summary", "ul", "ol", "dl", "table", "tbody",
-            "thead", "tfoot", "tr", "hr", "button", "noscript", "amp-story", "menu", "hgroup", "search", "video",
-            "audio", "picture", "legend",
+            "tr", "button", "noscript", "amp-story", "menu", "search", "video",
+            "audio", "legend",
         ],
         None,
     ),
@@ -25,8 +25,11 @@ _BOXES: dict[str, Kind | None] = {
     "blockquote": "quote",
     "pre": "code",
 }  # fmt: skip
+_BREAKS = frozenset(["br", "hr"])
 _IMAGES = frozenset(["img", "amp-img"])
 _EMBEDS = frozenset(["iframe", "embed", "amp-youtube", "amp-iframe", "amp-twitter"])
+# Boxes of single lines: only their class and id are worth asking for.
+_PLAIN = frozenset(["p", "li", "td", "th", "tr", "ul", "ol", "h2", "h3", "h4", "h5", "h6", "dt", "dd"])
 _SILENT = frozenset(["script", "style", "textarea", "input", "track", "source"])
 _WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
@@ -35,7 +38,7 @@ _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _UNNAMED: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=8192)
 def _names_and_words(marks: str) -> tuple[frozenset[str], frozenset[str]]:
     """Class names and the words they are made of; cached because a page repeats a few of them hundreds of times."""
     return frozenset(marks.lower().split()), frozenset(_WORD.findall(_CAMEL.sub(" ", marks).lower()))
@@ -59,7 +62,13 @@ class Box:
             parent.inner.append(self)
         self.depth: int = parent.depth + 1 if parent else 0
         get = element.get
-        marks = " ".join(filter(None, (get("class"), get("id"), get("role"), get("itemprop"), get("data-testid"))))
+        marks = get("class") or ""
+        if name := get("id"):
+            marks += " " + name
+        if tag not in _PLAIN:
+            for attribute in ("role", "itemprop", "data-testid"):
+                if name := get(attribute):
+                    marks += " " + name
         self.names, self.words = _names_and_words(marks) if marks else _UNNAMED
         self.text = self.linked = self.prose = 0
         # The range of lines within, as indexes into Page.lines.
@@ -106,24 +115,28 @@ class Page:
         return self.lines[box.first : box.last]
 
     def _walk(self, element: Element, box: Box, kind: Kind, *, in_link: bool) -> None:
-        if text := element.text:
-            self._pieces.append(text)
+        pieces = self._pieces
+        text = element.text
+        if text and (pieces or not text.isspace()):
+            pieces.append(text)
             if in_link:
                 self._linked += len(text.strip())
         for child in element:
             tag = child.tag
             if tag in _BOXES:
-                self._flush(box, kind)
+                if pieces:
+                    self._flush(box, kind)
                 inner_kind = _BOXES[tag] or kind
                 inner = Box(child, tag, box, inner_kind)
                 self.boxes.append(inner)
                 inner.first = len(self.lines)
                 self._walk(child, inner, inner_kind, in_link=in_link)
-                self._flush(inner, inner_kind)
+                if pieces:
+                    self._flush(inner, inner_kind)
                 inner.last = len(self.lines)
                 if inner.last == inner.first + 1 and self.lines[-1].box is inner:
                     self.lines[-1].whole = True
-            elif tag == "br":
+            elif tag in _BREAKS:
                 self._flush(box, kind)
             elif tag in _IMAGES:
                 self._mark("image", child, box)
@@ -131,9 +144,15 @@ class Page:
                 self._flush(box, kind)
                 self._mark("embed", child, box)
             elif tag not in _SILENT:
-                self._walk(child, box, kind, in_link=in_link or tag == "a")
-            if tail := child.tail:
-                self._pieces.append(tail)
+                if len(child):
+                    self._walk(child, box, kind, in_link=in_link or tag == "a")
+                elif text := child.text:
+                    pieces.append(text)
+                    if in_link or tag == "a":
+                        self._linked += len(text.strip())
+            tail = child.tail
+            if tail and (pieces or not tail.isspace()):
+                pieces.append(tail)
                 if in_link:
                     self._linked += len(tail.strip())
 

@@ -66,9 +66,10 @@ def explain(
     declared = fields.declared_language(data)
     habits = dates.Habits(zone, dates.day_comes_first(declared.value, url))
     authors, agency = bylines.people(data, root, names)
+    title = headline.title(data, root, names)
     page = Page(root)
     verdicts = {
-        "title": headline.title(data, root, names),
+        "title": title,
         "standfirst": fields.standfirst(data),
         "authors": authors,
         "agency": agency,
@@ -84,14 +85,14 @@ def explain(
     }
     for name, verdict in testimony(ruled, habits).items():
         verdicts[name] = Verdict((*verdict.claims, *verdicts[name].claims), verdict.chosen, "the publisher's rule")
-    title, summaries = verdicts["title"].value or "", [c.value for c in verdicts["standfirst"].claims]
+    shown, summaries = verdicts["title"].value or "", [c.value for c in verdicts["standfirst"].claims]
     if rule and ruled.body:
         body, found = (
-            blocks.build(content.all_of(Page(tree.parse(ruled.body, url)), title), url),
+            blocks.build(content.all_of(Page(tree.parse(ruled.body, url)), shown), url),
             Witness("rule", f"{rule.name}: {rule.body}"),
         )
     else:
-        finding = content.find(page, title, tuple(summaries))
+        finding = content.find(page, shown, tuple(summaries))
         body, found = blocks.build(finding.lines, url), Witness("heuristic", finding.how)
     if not body.text:
         raise ExtractionError(url, "no-article", "no prose found")

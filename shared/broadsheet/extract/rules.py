@@ -5,11 +5,11 @@ over the page's main part with BeautifulSoup; what they find goes the way of a f
 """
 
 from collections.abc import Callable
+from datetime import tzinfo
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 import msgspec
 from lxml import etree
@@ -51,7 +51,10 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     drop: tuple[str, ...] = ()
 
     @property
-    def timezone(self) -> ZoneInfo | None:
+    def timezone(self) -> tzinfo | None:
+        # Imported here because only pages with a rule need it.
+        from zoneinfo import ZoneInfo  # noqa: PLC0415
+
         return ZoneInfo(self.zone) if self.zone else None
 
 

@@ -4,13 +4,13 @@ import re
 import unicodedata
 
 _SEPARATOR = re.compile(r"\s+[|•·»›‹«~:]+\s+|\s+[-–—]+\s+|\s*[|｜_]\s*|\s::\s|[-–—](?=[^-–—]*$)")
+_NOT_ALNUM = re.compile(r"[\W_]+")
 _LONGEST = 500
 
 
 def folded(text: str) -> str:
     """A title as it is compared: width, case, quotes, dashes and spaces don't count."""
-    text = unicodedata.normalize("NFKC", text).casefold()
-    return "".join(c for c in text if c.isalnum())
+    return _NOT_ALNUM.sub("", unicodedata.normalize("NFKC", text).casefold())
 
 
 def likeness(one: str, other: str) -> float:

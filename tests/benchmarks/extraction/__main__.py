@@ -1,6 +1,6 @@
 """How good and how dear extraction is, beside its peers: one table for each labelled file, and by language.
 
-    PYTHONPATH=shared python tests/benchmarks/extraction [--python VENV/bin/python] [--repeat 1] [--peers ...] [file ...]
+    PYTHONPATH=shared python tests/benchmarks/extraction [--python VENV/bin/python] [--repeat 1] [--peers ...] [file]
 
 Reads the pages and the scorer beside the checkout (../shared); peers are measured if the interpreter named by --python
 has them installed (trafilatura newspaper4k readability-lxml html-text resiliparse lxml_html_clean). Each extractor runs
@@ -55,7 +55,7 @@ def load_scorer() -> Any:
     """The scorer's functions; it is a script without a name to import it by."""
     scorer = types.ModuleType("scorer")
     scorer.__dict__["__file__"] = str(SCORER)
-    exec(compile(SCORER.read_text("utf-8"), str(SCORER), "exec"), scorer.__dict__)  # noqa: S102 - our own tool
+    exec(compile(SCORER.read_text("utf-8"), str(SCORER), "exec"), scorer.__dict__)
     return scorer
 
 
@@ -63,7 +63,7 @@ def run(python: str, corpus: Path, spec: str, repeat: int) -> dict[str, Any] | N
     """One extractor's results over one file, or None with its complaint printed if it could not run."""
     with tempfile.NamedTemporaryFile(suffix=".json") as out:
         command = [python, str(SCORER), "--corpus", str(corpus), "--repeat", str(repeat), "--worker", spec, out.name]
-        done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603 - our own tool
+        done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
         if done.returncode:
             print(f"{spec}: not scored: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
             return None

@@ -16,7 +16,8 @@ SEED_SHAPE = (
     "<div data-selfpromo-newsletter>订阅我们的通讯</div><div data-selfpromo-app></div></div>"
     "<div><div>分享 :</div><div>"
     '<a href="https://www.facebook.com/dialog/share?app_id=1"><span></span></a>'
-    '<a href="whatsapp://send?text=x"><span></span></a><span data-root-share><share-button></share-button></span></div></div>'
+    '<a href="whatsapp://send?text=x"><span></span></a>'
+    "<span data-root-share><share-button></share-button></span></div></div>"
 )
 
 

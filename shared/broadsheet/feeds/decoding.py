@@ -9,7 +9,7 @@ MAX_BYTES = 10_000_000  # real full-text feeds stay under 5 MB; Lambda's memory 
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]{0,200}?encoding\s*=\s*["']([A-Za-z0-9._:-]{1,40})["']""")
 _THREE_BYTES = re.compile(rb"[\xe0-\xf4][\x80-\xbf]{2}")
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff\ud800-\udfff]")
-_FORBIDDEN_REFERENCE = re.compile(r"&#(?:0*(?:[0-8]|1[124-9]|2\d|3[01])|[xX]0*(?:[0-8bBcCeEfF]|1[0-9a-fA-F]));")
+_REFERENCE = re.compile(r"&#(?:(\d{1,10})|[xX]([0-9a-fA-F]{1,8}));")
 _UNMARKED = (
     (b"\x00<\x00", "utf-16-be"),
     (b"<\x00?\x00", "utf-16-le"),
@@ -59,4 +59,9 @@ def _known(encoding: str) -> bool:
 
 
 def _acceptable(text: str) -> str:
-    return _FORBIDDEN_REFERENCE.sub("", _FORBIDDEN.sub("", text)).lstrip()
+    return _REFERENCE.sub(_allowed, _FORBIDDEN.sub("", text)).lstrip()
+
+
+def _allowed(reference: re.Match[str]) -> str:
+    code = int(reference[1]) if reference[1] else int(reference[2], 16)
+    return reference[0] if code <= 0x10FFFF and not _FORBIDDEN.match(chr(code)) else ""

@@ -4,8 +4,9 @@ import warnings
 from datetime import datetime
 from itertools import islice
 
-from bs4 import BeautifulSoup, Tag, XMLParsedAsHTMLWarning
+from bs4 import BeautifulSoup, Tag
 from soupsieve import SelectorSyntaxError
+from w3lib.encoding import html_to_unicode
 
 from broadsheet.feeds.dates import instant
 from broadsheet.feeds.feed import Entry, Feed, FeedError
@@ -23,8 +24,8 @@ def parse(body: bytes, *, url: str, select: str) -> Feed:
     the site was rebuilt, and silence would hide it.
     """
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", XMLParsedAsHTMLWarning)  # XHTML is welcome
-        page = BeautifulSoup(body, "lxml")
+        warnings.simplefilter("ignore", UserWarning)  # bs4 wonders at XHTML and at text that looks like an address
+        page = BeautifulSoup(html_to_unicode(None, body)[1], "lxml")
     try:
         chosen = page.select(select, limit=MAX_LINKS)
     except SelectorSyntaxError as error:

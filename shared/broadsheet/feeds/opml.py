@@ -6,11 +6,13 @@ from collections.abc import Iterable
 import msgspec
 from lxml import etree
 
+from broadsheet.feeds.decoding import decode
 from broadsheet.feeds.feed import FeedError
 from broadsheet.feeds.plain import folded
 
 MAX_BYTES = 10_000_000
-_AMPERSAND = re.compile(rb"&(?!#?\w{1,32};)")
+_DECLARATION = re.compile(r"^<\?xml[^>]*\?>")
+_AMPERSAND = re.compile(r"&(?!#?\w{1,32};)")
 
 
 class Subscription(msgspec.Struct, frozen=True):
@@ -29,11 +31,12 @@ def read(body: bytes, *, name: str = "OPML") -> tuple[Subscription, ...]:
     )  # recover: exports with a bare & abound; huge_tree: nesting may be deep, its size is capped here
     if len(body) > MAX_BYTES:
         raise FeedError(name, "too-large", f"over {MAX_BYTES} bytes")
+    text, _, _ = decode(body)
     try:
-        root = etree.fromstring(_AMPERSAND.sub(b"&amp;", body.lstrip()), parser)
+        root = etree.fromstring(_AMPERSAND.sub("&amp;", _DECLARATION.sub("", text)), parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise FeedError(name, "malformed", str(error)[:200]) from error
-    if root is None or etree.QName(root).localname.lower() != "opml":
+    if root is None or _local_name(root) != "opml":
         raise FeedError(name, "not-a-feed", "no OPML")
     found: dict[str, Subscription] = {}
     for outline in root.iter("{*}outline"):
@@ -63,12 +66,17 @@ def write(subscriptions: Iterable[Subscription], *, title: str = "Broadsheet") -
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True, pretty_print=True)
 
 
+def _local_name(element: etree._Element) -> str:
+    # not QName, which refuses the names that a recovering parser lets through
+    return str(element.tag).rpartition("}")[2].rpartition(":")[2].lower()
+
+
 def _title(outline: etree._Element) -> str:
     return folded(outline.get("title") or outline.get("text") or "")
 
 
 def _category(outline: etree._Element) -> str | None:
     parent = outline.getparent()
-    if parent is None or etree.QName(parent).localname.lower() != "outline" or parent.get("xmlUrl"):
+    if parent is None or _local_name(parent) != "outline" or parent.get("xmlUrl"):
         return None
     return _title(parent) or None

@@ -12,6 +12,7 @@ import calendar
 import html
 import io
 import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from html.entities import html5
 from itertools import islice
@@ -40,6 +41,8 @@ _ABSOLUTE_ID = re.compile(
 )
 _ENTRY_OPEN = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?(?:item|entry)[\s>]")
 _ENTRY_CLOSE = re.compile(r"</(?:[A-Za-z_][\w.-]*:)?(?:item|entry)\s*>")
+_ENTRY = re.compile(rf"{_ENTRY_OPEN.pattern}.*?{_ENTRY_CLOSE.pattern}", re.DOTALL)
+_TAG = re.compile(r"<(?:[A-Za-z_][\w.-]*:)?([A-Za-z_][\w.-]*)[^<>]*>")
 KINDS: dict[str, Kind] = {"rss": "rss", "rdf": "rdf", "feed": "atom", "channel": "cdf", "entry": "atom"}
 _CJK = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _PERIODS = {"hourly": 60, "daily": 1440, "weekly": 10_080, "monthly": 43_200, "yearly": 525_600}
@@ -64,16 +67,37 @@ def parse(text: str, *, url: str, encoding: str, warnings: tuple[str, ...]) -> F
         if not cut:
             raise FeedError(url, "too-large", "one entry of more elements than feeds have")
         warnings = (*warnings, "too-large")
-    parsed = feedparser.parse(
+    parsed = _parsed(text, url, root)
+    flags = {"truncated": cut, "malformed": bool(parsed.bozo) and not cut}
+    warnings = (*warnings, *(name for name, flag in flags.items() if flag))
+    addresses = frozenset(map(html.unescape, _ABSOLUTE_ID.findall(text)))
+    return msgspec.structs.replace(_feed(parsed, kind, url, addresses), encoding=encoding, warnings=warnings)
+
+
+def _parsed(text: str, url: str, root: str) -> Any:
+    """feedparser's reading; where one of its handlers fails, each entry by itself, so that one spoils no other."""
+    try:
+        return _read(text, url)
+    except Exception as error:  # KeyError, TypeError, ValueError: whatever a handler of its stumbles over
+        opening = next((match[0] for match in _TAG.finditer(text) if match[1].lower() == root), None)
+        if opening is None:
+            raise FeedError(url, "malformed", repr(error)[:200]) from error
+        closing = ("</channel>" if root == "rss" else "") + f"</{opening[1:].split()[0].rstrip('>')}>"
+        opening += "<channel>" if root == "rss" else ""
+        whole = feedparser.FeedParserDict(feed=feedparser.FeedParserDict(), entries=[], bozo=True)
+        for entry in _ENTRY.findall(text):
+            with suppress(Exception):
+                whole.entries += _read(opening + entry + closing, url).entries
+        return whole
+
+
+def _read(text: str, url: str) -> Any:
+    return feedparser.parse(
         io.BytesIO(text.encode()),  # never a str or bytes: feedparser takes those for addresses and file names
         response_headers={"content-type": "application/xml; charset=utf-8", "content-location": url},
         sanitize_html=False,
         resolve_relative_uris=False,
     )
-    flags = {"truncated": cut, "malformed": bool(parsed.bozo) and not cut}
-    warnings = (*warnings, *(name for name, flag in flags.items() if flag))
-    addresses = frozenset(map(html.unescape, _ABSOLUTE_ID.findall(text)))
-    return msgspec.structs.replace(_feed(parsed, kind, url, addresses), encoding=encoding, warnings=warnings)
 
 
 def _feed(parsed: Any, kind: Kind, url: str, absolute_ids: frozenset[str]) -> Feed:

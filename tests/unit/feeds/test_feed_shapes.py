@@ -1,8 +1,11 @@
 """One feed of each kind, in our own words, and what becomes of it."""
 
+import contextlib
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from broadsheet import feeds
 from broadsheet.feeds import Entry, Feed
@@ -228,6 +231,29 @@ def test_characters_beyond_gb2312_survive_its_name() -> None:
     assert only(body.encode("gb18030")).headline == "朱镕基"
 
 
+SPLINTERS = [
+    "",
+    "<",
+    ">",
+    "&",
+    "\x00",
+    "]]>",
+    "<![CDATA[",
+    "<!--",
+    "</item>",
+    "<item>",
+    "</rss>",
+    "<link>",
+    "</media:license>",
+    "&#55296;",
+    "&#x110000;",
+    "�",
+    'xml:base="x:y"',
+    "</textinput>",
+    "</gml:pos>",
+    "<link rel='x' href='http://[::'/>",
+]
+
 BROKEN = {
     "bare ampersand": "<title>Fish & chips</title><link>https://herald.example/a?x=1&y=2</link>",
     "HTML entities": "<title>Fish&nbsp;&amp;&nbsp;chips</title><link>https://herald.example/a?x=1&amp;y=2</link>",
@@ -243,6 +269,21 @@ def test_malformed_feeds_give_what_can_be_had(inside: str) -> None:
     assert entry.url == "https://herald.example/a?x=1&y=2"
 
 
+@pytest.mark.parametrize("reference", ["&#55296;", "&#x110000;", "&#xDFFF;", "&#0;", "&#9999999999;"])
+def test_references_to_no_character_spoil_nothing(reference: str) -> None:
+    entry = only(item(f"<title>A{reference}B</title><x:y>broken</x:y><link>https://herald.example/a</link>"))
+    assert (entry.headline, entry.url) == ("AB", "https://herald.example/a")
+
+
+def test_an_entry_that_feedparser_stumbles_over_spoils_no_other() -> None:
+    bad = "<item><title>Bad</title></media:license></textinput></gml:pos><link>https://herald.example/bad</link></item>"
+    feed = read(WHOLE.replace(SECOND, bad + SECOND))
+    assert {"https://herald.example/first", "https://herald.example/second-story"} <= {
+        entry.url for entry in feed.entries
+    }
+    assert "malformed" in feed.warnings
+
+
 def test_what_a_server_appends_does_not_matter() -> None:
     feed = read(RSS2 + "\n<!-- cached --><script>track()</script><b>Warning</b>: in line 3 & 4")
     assert (len(feed.entries), feed.warnings) == (1, ())
@@ -254,6 +295,15 @@ def test_upper_case_references_open_no_tag() -> None:
 
 def test_leading_blank_lines_do_not_matter() -> None:
     assert read("\n\n  \ufeff" + RSS2).warnings == ()
+
+
+@settings(deadline=None)
+@given(st.integers(0, len(RSS2)), st.integers(0, 60), st.sampled_from(SPLINTERS), st.integers(0, len(RSS2)))
+def test_no_damage_raises_anything_but_feed_error(start: int, length: int, splinter: str, other: int) -> None:
+    damaged = RSS2[:start] + splinter + RSS2[start + length :]
+    damaged = damaged[:other] + splinter + damaged[other:]
+    with contextlib.suppress(feeds.FeedError):
+        read(damaged.encode("utf-8", "surrogatepass"))
 
 
 FIRST = "<item><title>One</title><link>https://herald.example/first</link></item>"

@@ -37,6 +37,16 @@ def test_links_by_selector() -> None:
     assert feed.entries[1].published_at is None
 
 
+def test_a_page_in_gb2312_by_its_meta() -> None:
+    page = '<meta charset="gb2312"><a href="/1">朱镕基</a>'.encode("gb18030")
+    assert listing.parse(page, url=URL, select="a").entries[0].headline == "朱镕基"
+
+
+def test_a_charset_that_is_none() -> None:
+    page = b'<meta charset="\x01nonsense\xff"><a href="/1">One</a>'
+    assert listing.parse(page, url=URL, select="a").entries[0].headline == "One"
+
+
 def test_a_selected_box_stands_for_its_link() -> None:
     feed = listing.parse(PAGE.encode(), url=URL, select="article, h3")
     assert [(entry.url, entry.headline) for entry in feed.entries][:2] == [
@@ -87,6 +97,16 @@ def test_opml_as_readers_export_it() -> None:
       <outline text="Again" xmlUrl="https://herald.example/f?a=1&amp;b=2"/><outline text="a note"/></outline></outline>
       </body></opml>"""
     assert opml.read(body) == (Subscription("https://herald.example/f?a=1&b=2", "Herald", None, "Ports"),)
+
+
+@pytest.mark.parametrize(
+    "body", [b"<a:b:c><opml/></a:b:c>", b"<\xed\xa0\x80>", b"<opml><outline:x:y xmlUrl='u'/></opml>"]
+)
+def test_names_that_are_no_names(body: bytes) -> None:
+    try:
+        assert opml.read(body) == ()
+    except FeedError as error:
+        assert error.reason in ("malformed", "not-a-feed")
 
 
 @pytest.mark.parametrize(("body", "reason"), [(b"<rss/>", "not-a-feed"), (b"", "malformed"), (b"words", "not-a-feed")])

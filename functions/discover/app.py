@@ -10,6 +10,7 @@ from broadsheet import observability, settings
 from broadsheet.discover import Discoverer, Status
 from broadsheet.fetch import Client, user_agent
 from broadsheet.hosts import Hosts
+from broadsheet.polling import Notice
 from broadsheet.polls import Polls
 from broadsheet.queue import Queue
 
@@ -38,5 +39,6 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, i
     )
     outcomes = discoverer.run(force=bool(event.get("force")))
     observability.count(metrics, get_args(Status), (outcome.status for outcome in outcomes))
+    observability.count(metrics, get_args(Notice), (outcome.notice for outcome in outcomes))
     metrics.add_metric(name="Enqueued", unit="Count", value=sum(outcome.enqueued for outcome in outcomes))
     return observability.tally(outcome.status for outcome in outcomes)

@@ -1,0 +1,125 @@
+"""Sources over weeks: they move, break, fall silent and come back; the clock is simulated, the papers are served."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from tests.hostile.loopback import answer
+from tests.stack.cloud import Cloud
+from tests.stack.newsstand import HERALD, Newsstand, herald, item, opened, rss
+
+FEED, NEW = f"{HERALD}/feed", "http://new.herald.example/rss"
+A, B = "/2026/11/ferry-runs-late-again", "/2026/11/library-keeps-its-owls"
+
+
+@pytest.fixture
+def stand(cloud: Cloud) -> Iterator[Newsstand]:
+    with opened(cloud) as stand:
+        stand.publish(A, B)
+        yield stand
+
+
+def redirect(url: str, status: str = "301 Moved Permanently") -> bytes:
+    return answer(status=status, headers={"Location": url})
+
+
+def test_a_permanent_redirect_moves_the_source_after_a_week(stand: Newsstand) -> None:
+    stand.pages |= {FEED: redirect(NEW), NEW: rss(item(A))}
+    for _ in range(6):
+        stand.poll()
+        assert FEED in stand.fetched[-3:], "followed, but not yet believed"
+        stand.later(24)
+    stand.later(48)
+    stand.poll()
+    before = len(stand.fetched)
+    stand.poll()
+    assert stand.fetched[before:] == [NEW], "the old address is asked no more"
+    stand.pages[NEW] = rss(item(A), item(B))
+    stand.later()
+    assert [one.status for one in stand.poll()] == ["found"]
+    assert len(stand.stored) == 2
+
+
+def test_a_move_that_turns_out_wrong_is_taken_back(stand: Newsstand) -> None:
+    stand.pages |= {FEED: redirect(NEW), NEW: rss(item(A))}
+    stand.poll()
+    stand.later(24 * 8)
+    stand.poll()
+    del stand.pages[NEW]
+    stand.pages[FEED] = rss(item(A), item(B))
+    outcomes = []
+    for _ in range(8):
+        stand.later(24)
+        outcomes += [one.status for one in stand.poll()]
+    assert outcomes[0] == "failed"
+    assert outcomes[-1] != "failed"
+    assert len(stand.stored) == 2
+
+
+@pytest.mark.parametrize("status", ["302 Found", "307 Temporary Redirect"])
+def test_a_temporary_redirect_moves_nothing(stand: Newsstand, status: str) -> None:
+    stand.pages |= {FEED: redirect(NEW, status), NEW: rss(item(A))}
+    for _ in range(3):
+        stand.poll()
+        stand.later(24 * 5)
+    stand.poll()
+    assert stand.fetched[-2:] == [FEED, NEW]
+
+
+def test_the_owner_of_a_broken_source_is_told_once_and_once_that_it_is_over(
+    stand: Newsstand, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "broadsheet.discover")
+    stand.pages[FEED] = rss(item(A))
+    stand.poll()
+    del stand.pages[FEED]
+    notices = []
+    for _ in range(10):
+        stand.later(24)
+        notices += [one.notice for one in stand.poll()]
+    stand.pages[FEED] = rss(item(A), item(B))
+    stand.later(24)
+    notices += [one.notice for one in stand.poll()]
+    assert [notice for notice in notices if notice] == ["broken", "recovered"]
+    told = [(one.getMessage(), vars(one)["reason"]) for one in caplog.records if "source-" in one.getMessage()]
+    assert told == [("source-broken", "http_404"), ("source-recovered", "")]
+    assert len(stand.stored) == 2, "never disabled for good"
+
+
+def test_the_owner_of_a_silent_source_is_told_once(stand: Newsstand) -> None:
+    stand.pages[FEED] = rss(item(A))
+    notices = []
+    for _ in range(45):
+        notices += [one.notice for one in stand.poll()]
+        stand.later(24)
+    assert [notice for notice in notices if notice] == ["silent"]
+
+
+def test_a_source_that_changes_its_page_with_every_poll_but_never_its_entries_is_silent_too(stand: Newsstand) -> None:
+    notices = []
+    for day in range(45):
+        stand.pages[FEED] = rss(item(A)) + f"<!-- {day} -->".encode()
+        notices += [one.notice for one in stand.poll()]
+        stand.later(24)
+    assert [notice for notice in notices if notice] == ["silent"]
+
+
+def test_validators_are_sent_and_a_304_costs_nothing(stand: Newsstand) -> None:
+    body = rss(item(A))
+    stand.pages[FEED] = answer(body, headers={"ETag": '"7"', "Last-Modified": "Wed, 18 Nov 2026 08:00:00 GMT"})
+    stand.poll()
+    stand.pages[FEED] = answer(status="304 Not Modified")
+    assert [one.status for one in stand.poll()] == ["not-modified"]
+    asked = stand.asked_headers(FEED)
+    assert (asked["if-none-match"], asked["if-modified-since"]) == ('"7"', "Wed, 18 Nov 2026 08:00:00 GMT")
+
+
+def test_what_is_not_due_is_not_asked(stand: Newsstand) -> None:
+    stand.sources = (herald(interval=60),)
+    stand.pages[FEED] = rss(item(A))
+    stand.poll()
+    stand.later(0.5)
+    assert stand.poll(force=False) == []
+    stand.later(11.5)
+    assert [one.status for one in stand.poll(force=False)] == ["not-modified"]

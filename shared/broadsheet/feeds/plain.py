@@ -14,18 +14,18 @@ _BLOCK = re.compile(
 )
 _UNREAD = {"script", "style", "iframe", "noscript", "noembed", "noframes", "template", "textarea", "title", "xmp"}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
-_UNSEEN = re.compile(r"<(script|style|iframe|noscript)\b.*?</\1\s*>", re.IGNORECASE | re.DOTALL)
 
 
 def plain(markup: str) -> str:
     """`markup` (an HTML fragment) as one line of text: tags gone, escapes undone, white space folded."""
     if "<" not in markup:
         return folded(html.unescape(markup))
-    spaced = _BLOCK.sub(lambda match: " " + match[0], _UNSEEN.sub(" ", markup))
+    spaced = _BLOCK.sub(lambda match: " " + match[0], markup)
     try:
         tree = lxml.html.document_fromstring(f"<div>{spaced}</div>")
     except (etree.ParserError, ValueError):
         return folded(html.unescape(re.sub(r"<[^<>]*>", " ", spaced)))
+    etree.strip_elements(tree, *_UNREAD, with_tail=False)
     return folded(str(tree.xpath("string()")))
 
 

@@ -30,6 +30,11 @@ FLOODS = {
     "open CDATA": b"<rss><channel>" + b"<![CDATA[" * 50_000,
     "ampersands": b"<rss><channel><title>" + b"&" * 200_000,
     "doctypes": b"<!DOCTYPE " * 50_000,
+    "open scripts": b"<rss><channel><item><description><![CDATA[" + b"<script>" * 90_000 + b"]]></description></item>",
+    "open entries, and a stumble": b"<rss><channel></textinput></x:y></gml:pos>"
+    + b"<item>" * 90_000
+    + b"</channel></rss>",
+    "open entries after one": b"<rss><channel></gml:pos></x:y><item></item>" + b"<item>" * 90_000 + b"</channel></rss>",
     "text": b"<rss><channel><item><title>" + b"x" * 12_000_000 + b"</title></item></channel></rss>",
 }
 

@@ -3,6 +3,7 @@
     pending ── claimed ── sent
        ^          ├────── failed       the channel will never take it
        └──────────┘                    it may later, at due_at
+    filtered                           the channel doesn't want it; `reason` is the rule
 
 A claim is a lease that outlasts the longest run. Found with its lease out, it tells of a death between the channel's
 acceptance and our record of it: the post is made again, flagged as a possible repeat under the same delivery id.
@@ -32,7 +33,7 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
 
     article_id: str
     channel: str
-    status: Literal["pending", "claimed", "sent", "failed"]
+    status: Literal["pending", "claimed", "sent", "failed", "filtered"]
     due_at: float = 0
     owner: str = ""
     attempts: int = 0
@@ -58,6 +59,15 @@ class Deliveries:
         pending = Delivery(article_id=article_id, channel=channel, status="pending", due_at=now, trace=trace)
         with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
             self._put_new(pending, now)
+
+    def filtered(self, article_id: str, channel: str, *, now: float, rule: str, trace: str = "") -> bool:
+        """Record that the channel doesn't want the article; False if there is a delivery already."""
+        stopped = Delivery(article_id=article_id, channel=channel, status="filtered", reason=rule[:1000], trace=trace)
+        try:
+            self._put_new(stopped, now)
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
 
     def open_claimed(self, article_id: str, channel: str, *, now: float, trace: str = "") -> Delivery | None:
         """Put a delivery that is ours to post; of one that is there already, claim it if it is due. None: not ours."""
@@ -201,11 +211,12 @@ class Deliveries:
 
     def _put_new(self, delivery: Delivery, now: float) -> None:
         values = {name: value for name, value in msgspec.structs.asdict(delivery).items() if value}
+        waits = delivery.channel if delivery.due_at else None  # in the index of what is due
         self._dynamodb.put_item(
             TableName=self._table,
             Item={
                 **_key(delivery.article_id, delivery.channel),
-                **to_item({**values, "due_channel": delivery.channel, "expires_at": int(now) + KEPT_FOR}),
+                **to_item({**values, "due_channel": waits, "expires_at": int(now) + KEPT_FOR}),
             },
             ConditionExpression="attribute_not_exists(pk)",
             ReturnValuesOnConditionCheckFailure="ALL_OLD",

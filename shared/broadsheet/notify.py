@@ -15,7 +15,7 @@ from typing import Literal
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from broadsheet import channels
+from broadsheet import channels, routing
 from broadsheet.channels import Announcement, ChannelClosedError, DeliveryError, Http, Receipt
 from broadsheet.deliveries import Deliveries, Delivery
 from broadsheet.secrets import Secrets
@@ -32,7 +32,7 @@ SWEEP_REACH = 48 * 3600.0  # seconds the first sweep looks back
 log = logging.getLogger("broadsheet.notify")
 
 
-Status = Literal["sent", "failed", "retry", "pending", "lost-claim", "channel-closed"]
+Status = Literal["sent", "failed", "retry", "pending", "lost-claim", "filtered", "channel-closed"]
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -80,6 +80,8 @@ class Notifier:
         """Open the record's deliveries, and post those whose channel can take one now."""
         for channel in self._channels_of(record):
             now = self._clock()
+            if self._filtered(channel, record):
+                continue
             if not self._may_post(channel):
                 self._deliveries.open(record.id, channel.id, now=now, trace=record.trace)
                 self._note("pending", record, channel, reason="rate")
@@ -117,8 +119,10 @@ class Notifier:
             if self._clock() + TIME_FOR_A_POST > self._deadline:
                 break
             for record in self._readable(ids):
-                wanted = [channel.id for channel in self._channels_of(record)]
+                wanted = {channel.id: channel for channel in self._channels_of(record)}
                 for channel_id in self._deliveries.missing(record.id, wanted):
+                    if self._filtered(wanted[channel_id], record):
+                        continue
                     self._deliveries.open(record.id, channel_id, now=self._clock(), trace=record.trace)
                     log.warning("swept", extra={"id": record.id, "channel": channel_id, "trace": record.trace})
                     opened += 1
@@ -143,6 +147,16 @@ class Notifier:
             self._deliveries.failed(claim, reason="no such article")
             return
         self._post(channel, record, claim)
+
+    def _filtered(self, channel: Channel, record: Record) -> bool:
+        """Whether the channel doesn't want the article, which is then recorded with the rule that says so."""
+        check = routing.stopped_by(channel.filters, record)
+        if check is None:
+            return False
+        reason = f"{check.rule} (found: {check.found})"
+        if self._deliveries.filtered(record.id, channel.id, now=self._clock(), rule=reason, trace=record.trace):
+            self._note("filtered", record, channel, reason=reason)
+        return True
 
     def _readable(self, ids: list[str]) -> Iterator[Record]:
         """The records of these ids; one that can't be read keeps nobody else from being announced."""

@@ -12,6 +12,7 @@ import yaml
 
 from broadsheet import urls
 from broadsheet.errors import BroadsheetError
+from broadsheet.routing import Filters, pattern_problem
 
 Id = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}\Z")]
 HttpUrl = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/]+(/\S*)?$")]
@@ -53,6 +54,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     kind: str
     # seconds between two posts; by default what the kind's documentation allows
     interval: Annotated[float, msgspec.Meta(ge=0, le=3600)] | None = None
+    filters: Filters | None = None  # which of its sources' articles it wants; all, unless given
 
 
 class Sources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
@@ -113,6 +115,8 @@ def _contradictions(sources: Sources, kinds: frozenset[str] | None) -> Iterator[
     for i, channel in enumerate(sources.channels):
         if kinds is not None and channel.kind not in kinds:
             yield f"$.channels[{i}].kind", f"no channel kind {channel.kind!r}; there are {', '.join(sorted(kinds))}"
+        for field, reason in _contradictions_of(channel, sources):
+            yield f"$.channels[{i}].{field}", reason
     known = {channel.id for channel in sources.channels}
     for i, source in enumerate(sources.sources):
         for j, channel_id in enumerate(source.channels):
@@ -129,6 +133,15 @@ def _contradictions(sources: Sources, kinds: frozenset[str] | None) -> Iterator[
                 ZoneInfo(source.timezone)
             except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: "Asia" is a folder
                 yield f"$.sources[{i}].timezone", f"no time zone {source.timezone!r}"
+
+
+def _contradictions_of(channel: Channel, sources: Sources) -> Iterator[tuple[str, str]]:
+    filters = channel.filters or Filters()
+    if filters.matches is not None and (problem := pattern_problem(filters.matches)):
+        yield "filters.matches", problem
+    for j, source_id in enumerate(filters.sources):
+        if sources.source(source_id) is None:
+            yield f"filters.sources[{j}]", f"no source {source_id!r} in this file"
 
 
 def _where(error: str) -> tuple[str, str]:

@@ -76,6 +76,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     section: str | None = None
     tags: tuple[str, ...] = ()
     image: str | None = None
+    length: int = 0  # of the text, as the article counts it; 0 is unknown
     origin: Origin = "page"
     s3_key: str | None = None
     content_hash: str = ""
@@ -148,6 +149,7 @@ def record_of(document: StoredArticle, *, key: str, committed_at: datetime, anno
         section=document.section[:200] if document.section else None,
         tags=tuple(tag[:200] for tag in document.tags[:MAX_NAMES]),
         image=lead.url if lead and len(lead.url) <= MAX_URL else None,
+        length=document.length,
         origin=document.origin,
         s3_key=key,
         content_hash=document.content_hash,

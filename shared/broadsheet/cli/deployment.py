@@ -7,9 +7,9 @@ import boto3
 import click
 from botocore.exceptions import BotoCoreError, ClientError
 
-from broadsheet import settings
-from broadsheet.source import Sources
-from broadsheet.store import Articles
+from broadsheet import settings, urls
+from broadsheet.source import Channel, Sources
+from broadsheet.store import Articles, Record
 
 stack_option = click.option(
     "--stack", default="broadsheet", envvar="BROADSHEET_STACK", show_default=True, help="Name of the deployed stack."
@@ -36,7 +36,7 @@ class Deployment:
                 return str(output["OutputValue"])
         raise click.ClickException(f"stack {self._stack} has no output {name}: was it deployed from this template?")
 
-    @property
+    @cached_property
     def sources(self) -> Sources:
         """The sources file the stack reads."""
         parameters = {p["ParameterKey"]: p["ParameterValue"] for p in self._described.get("Parameters", [])}
@@ -48,3 +48,20 @@ class Deployment:
         return Articles(
             boto3.client("dynamodb"), self.output("ArticlesTableName"), boto3.client("s3"), self.output("BucketName")
         )
+
+    def record(self, article: str) -> Record:
+        """The record of an article, by its id or by any of its addresses."""
+        id = urls.article_id(article) if article.startswith(("http://", "https://")) else article
+        record = self.articles.record(id)
+        if record and record.target:
+            record = self.articles.record(record.target)
+        if record is None:
+            raise click.ClickException(f"stack {self._stack} has no article {article}")
+        return record
+
+    def channel(self, channel_id: str) -> Channel:
+        """A channel of the sources file."""
+        for channel in self.sources.channels:
+            if channel.id == channel_id:
+                return channel
+        raise click.ClickException(f"no channel {channel_id!r} in the sources file of stack {self._stack}")

@@ -1,0 +1,177 @@
+"""The points at which a run can go wrong, and making it go wrong there.
+
+Every AWS call, page fetch and channel post of a function is a point, and so is every delivery of an event to it.
+A point's name counts its kind's occurrences, so that it means the same step whenever the same plan is run.
+"""
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import ReadTimeoutError
+from botocore.model import OperationModel
+from moto.core.models import botocore_stubber
+
+from tests.proofs.clock import Clock
+from tests.proofs.plans import Plan
+
+STEP = 0.002  # seconds that a step takes: no two happen at one instant
+
+ERRORS = {
+    "error": ("InternalServerError", 500),
+    "throttle": ("ThrottlingException", 400),
+}
+
+
+class KilledError(BaseException):
+    """The process died here: no `except Exception` sees it."""
+
+
+def _nobody_waits(_: str) -> None:
+    return
+
+
+class Process:
+    """A function's life from its start to its death; once killed, none of its threads does anything any more."""
+
+    def __init__(self, function: str) -> None:
+        self.function = function
+        self.dead = False
+        self.between: Callable[[str], None] = _nobody_waits  # where another worker may get its turn
+
+
+class Faults:
+    """One run's points, in order, and the plan's faults among them."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._local = threading.local()
+        self.begin(Plan(""))
+
+    def begin(self, plan: Plan) -> None:
+        """Start over with another plan."""
+        self.plan = plan
+        self._planned = {fault.point: fault.kind for fault in plan.faults}
+        self._count: Counter[str] = Counter()
+        self.calm()
+        self.points: list[str] = []
+        self.fired: list[str] = []
+        self.last_fault = self._clock.now
+
+    def calm(self) -> None:
+        """What lasted for one invocation is over."""
+        self._refused: set[str] = set()
+        self._down: set[str] = set()
+
+    def run_as(self, process: Process) -> None:
+        """What this thread does from now on, it does for `process`."""
+        self._local.process = process
+
+    def pool(self, _workers: int) -> ThreadPoolExecutor:
+        """A pool of one thread, for a plan must meet the same points in the same order; it dies with its process."""
+        return ThreadPoolExecutor(1, initializer=self.run_as, initargs=(self.process,))
+
+    @property
+    def process(self) -> Process:
+        found: Process = self._local.process
+        return found
+
+    def point(self, where: str, what: str) -> str | None:
+        """Come to a point; returns what happens there, None if all goes well. Kills before the step are done here."""
+        name = f"{where}/{what}"
+        self._count[name] += 1
+        name = f"{name}#{self._count[name]}"
+        self.points.append(name)
+        self._clock.now += STEP
+        kind = self._planned.get(name)
+        if kind is not None:
+            self.fired.append(f"{name}={kind}")
+            self.last_fault = self._clock.now
+        return kind
+
+    def step(self, what: str) -> str | None:
+        """A step of the running process, which dies here if it is to."""
+        process = self.process
+        if process.dead:
+            raise KilledError
+        process.between(what)
+        kind = self.point(process.function, what)
+        if kind == "kill-before":
+            self.kill()
+        return kind
+
+    def kill(self) -> None:
+        self.process.dead = True
+        raise KilledError
+
+    # ---- AWS calls -----------------------------------------------------------------------------------------------
+
+    def attach(self, client: Any) -> None:
+        """Make every call of a client a point."""
+        events = client.meta.events
+        events.register_first("before-parameter-build", self._asked)
+        events.register_first("before-call", self._answer_instead)
+        events.register_first("before-send", self._sent)
+        events.register_last("after-call", self._answered)
+
+    def _asked(self, params: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: Any) -> None:
+        kind = self.step(model.name)
+        service = model.service_model.service_name
+        if kind == "outage":
+            self._down.add(service)
+        if service in self._down:
+            kind = "error"
+        self._local.fault, self._local.attempts = kind, 0
+        context["withheld"] = context["instead"] = None
+        if kind in ERRORS:
+            code, status = ERRORS[kind]
+            context["instead"] = status, {"Error": {"Code": code, "Message": "by plan"}, "ResponseMetadata": {}}
+        elif model.name == "BatchGetItem" and kind == "partial":
+            ((table, asked),) = params["RequestItems"].items()
+            self._withhold(context, {table: {"Keys": asked["Keys"][:1]}}, left=bool(asked["Keys"][1:]))
+            if asked["Keys"][1:]:
+                params["RequestItems"] = {table: {**asked, "Keys": asked["Keys"][1:]}}
+        elif kind == "stale" and not params.get("ConsistentRead"):
+            context["instead"] = 200, {"Responses": {}, "Items": [], "ResponseMetadata": {}}
+        elif model.name == "SendMessageBatch":
+            entries = params["Entries"]
+            if kind == "refused":
+                self._refused.add(entries[0]["MessageBody"])
+            no = entries[:1] if kind == "partial" else [e for e in entries if e["MessageBody"] in self._refused]
+            left = [entry for entry in entries if entry not in no]
+            failed = [{"Id": e["Id"], "SenderFault": False, "Code": "InternalError"} for e in no]
+            self._withhold(context, failed, left=bool(left))
+            params["Entries"] = left or entries
+
+    @staticmethod
+    def _withhold(context: dict[str, Any], withheld: Any, *, left: bool) -> None:
+        """Note what of a batch AWS will not take this time; without anything `left`, it isn't asked at all."""
+        context["withheld"] = withheld
+        if not left:
+            context["instead"] = 200, {"Responses": {}, "ResponseMetadata": {}}
+
+    def _answer_instead(self, context: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]] | None:
+        if context.get("instead") is None:
+            return None
+        status, parsed = context["instead"]
+        return AWSResponse("https://aws.invalid/", status, HTTPHeaders(), None), parsed
+
+    def _sent(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
+        kind, attempt = self._local.fault, self._local.attempts
+        self._local.attempts += 1
+        if kind == "kill-after":
+            botocore_stubber(event_name="before-send", request=request)
+            self.kill()
+        if kind == "timeout" or (kind == "lost" and attempt == 0):
+            if attempt == 0:
+                botocore_stubber(event_name="before-send", request=request)
+            raise ReadTimeoutError(endpoint_url=request.url)
+        return None
+
+    def _answered(self, parsed: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: Any) -> None:
+        if withheld := context.get("withheld"):
+            parsed["UnprocessedKeys" if model.name == "BatchGetItem" else "Failed"] = withheld

@@ -1,0 +1,157 @@
+"""The small worlds that are broken: who publishes what, who is subscribed to whom, and what must come of it."""
+
+import msgspec
+
+from tests.proofs.internet import Page, feed
+
+HARBOUR, MILL = "https://harbour.example", "https://mill.example"
+
+
+class Scene(msgspec.Struct, frozen=True, kw_only=True):
+    """`articles` maps the title of every article that must end stored to the channels that must hear of it once.
+
+    `unavailable` is how many addresses end recorded as lost, with their reason; `parked` the reasons of messages given
+    up. `delay` is the least between two requests to a host, `crawl_delays` what hosts' robots.txt demand besides, all
+    in seconds.
+    """
+
+    name: str
+    sources: str
+    pages: dict[str, Page]
+    articles: dict[str, frozenset[str]]
+    unavailable: int = 0
+    parked: tuple[str, ...] = ()
+    delay: float = 1.0
+    crawl_delays: dict[str, float] = {}
+
+
+def _pages(*pages: Page) -> dict[str, Page]:
+    return {page.url: page for page in pages}
+
+
+def _plain() -> Scene:
+    swans = Page(url=f"{HARBOUR}/swans", title="Two swans close the harbour gate")
+    ferry = Page(url=f"{HARBOUR}/ferry", title="Night ferry gets a library shelf", changing=True)
+    wheel = Page(url=f"{MILL}/wheel", title="The mill wheel turns backwards again")
+    flour = Page(url=f"{MILL}/flour", title="Flour for the whole valley until spring")
+    return Scene(
+        name="plain",
+        sources="""
+            channels:
+              - {id: town, kind: webhook, interval: 0}
+              - {id: desk, kind: webhook, interval: 0}
+            sources:
+              - {id: harbour, name: Harbour, url: "https://harbour.example/feed", channels: [town, desk],
+                 delay: 1, interval: 100, announce_first: 100}
+              - {id: mill, name: Mill, url: "https://mill.example/feed", channels: [town],
+                 delay: 1, interval: 100, announce_first: 100}
+        """,
+        pages=_pages(
+            Page(url=f"{HARBOUR}/feed", body=feed(swans, ferry)),
+            Page(url=f"{MILL}/feed", body=feed(wheel, flour)),
+            Page(url=f"{MILL}/robots.txt", body="User-agent: *\nCrawl-delay: 7\n"),
+            swans,
+            ferry,
+            wheel,
+            flour,
+        ),
+        articles={
+            swans.title: frozenset({"town", "desk"}),
+            ferry.title: frozenset({"town", "desk"}),
+            wheel.title: frozenset({"town"}),
+            flour.title: frozenset({"town"}),
+        },
+        crawl_delays={"mill.example": 7.0},
+    )
+
+
+def _knots() -> Scene:
+    """What makes articles meet: two feeds of one paper, a canonical address, a move to another host, refused pages."""
+    shared = Page(url=f"{HARBOUR}/shared", title="One story that stands in both feeds")
+    address = f"{HARBOUR}/2026/11/tide-tables-on-tea-towels"
+    amp = Page(url=f"{address}/amp", title="Tide tables are printed on tea towels", canonical=address)
+    tide = Page(url=address, title=amp.title, canonical=address)
+    moved = Page(url=f"{HARBOUR}/grain", moved=f"{MILL}/grain")
+    grain = Page(url=f"{MILL}/grain", title="A grain of truth weighs four grams")
+    missing = Page(url=f"{HARBOUR}/missing", title="This one was taken down", status=404)
+    wall = Page(url=f"{HARBOUR}/wall", title="Behind the wall there is a garden", status=403)
+    return Scene(
+        name="knots",
+        sources="""
+            channels:
+              - {id: town, kind: webhook, interval: 0}
+              - {id: bot, kind: slack-bot, interval: 0}
+            sources:
+              - {id: harbour, name: Harbour, url: "https://harbour.example/feed", channels: [town],
+                 delay: 1, interval: 100, announce_first: 100, off_site: true}
+              - {id: city, name: City, url: "https://harbour.example/city", channels: [bot],
+                 delay: 1, interval: 100, announce_first: 100, off_site: true}
+        """,
+        pages=_pages(
+            Page(url=f"{HARBOUR}/feed", body=feed(shared, amp, moved, missing)),
+            Page(url=f"{HARBOUR}/city", body=feed(shared, tide, (wall, True))),
+            shared,
+            amp,
+            tide,
+            moved,
+            grain,
+            missing,
+            wall,
+        ),
+        articles={
+            shared.title: frozenset({"town", "bot"}),
+            tide.title: frozenset({"town", "bot"}),
+            grain.title: frozenset({"town"}),
+            wall.title: frozenset({"bot"}),
+        },
+        unavailable=1,
+    )
+
+
+def _text() -> Scene:
+    """Two feeds whose text is the article: nobody's turn keeps two workers from committing one at once."""
+    lamp = Page(url=f"{HARBOUR}/lamp", title="A street lamp that has never been switched off")
+    return Scene(
+        name="text",
+        sources="""
+            channels:
+              - {id: town, kind: webhook, interval: 0}
+            sources:
+              - {id: harbour, name: Harbour, url: "https://harbour.example/feed", channels: [town],
+                 delay: 1, interval: 100, announce_first: 100, fetch: feed}
+              - {id: city, name: City, url: "https://harbour.example/city", channels: [town],
+                 delay: 1, interval: 100, announce_first: 100, fetch: feed}
+        """,
+        pages=_pages(
+            Page(url=f"{HARBOUR}/feed", body=feed((lamp, True))),
+            Page(url=f"{HARBOUR}/city", body=feed((lamp, True))),
+            lamp,
+        ),
+        articles={lamp.title: frozenset({"town"})},
+    )
+
+
+def _dead() -> Scene:
+    """A page that never answers, beside one that does."""
+    quiet = Page(url=f"{HARBOUR}/quiet", title="Nothing but the sea to be heard here")
+    swans = Page(url=f"{HARBOUR}/swans", title="Two swans close the harbour gate")
+    return Scene(
+        name="dead",
+        sources="""
+            channels:
+              - {id: town, kind: webhook, interval: 0}
+            sources:
+              - {id: harbour, name: Harbour, url: "https://harbour.example/feed", channels: [town],
+                 delay: 1, interval: 1000, announce_first: 100}
+        """,
+        pages=_pages(
+            Page(url=f"{HARBOUR}/feed", body=feed(quiet, swans)),
+            Page(url=quiet.url, status=500),
+            swans,
+        ),
+        articles={swans.title: frozenset({"town"})},
+        parked=("http-500",),
+    )
+
+
+SCENES = {scene.name: scene for scene in (_plain(), _knots(), _text(), _dead())}

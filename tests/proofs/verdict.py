@@ -1,0 +1,120 @@
+"""What must hold when the dust has settled, and what a run is found guilty of."""
+
+from collections import Counter, defaultdict
+from itertools import pairwise
+
+import msgspec
+
+from broadsheet.store import StoredArticle
+from tests.proofs.backstage import Backstage
+from tests.proofs.internet import Internet, Post, Visit
+from tests.proofs.scenes import Scene
+
+
+class Verdict(msgspec.Struct, kw_only=True):
+    """`repeats` are posts that came again flagged, under the same id; all other lists must be empty."""
+
+    lost: list[str] = []
+    unannounced: list[str] = []
+    stored_twice: list[str] = []
+    announced_twice: list[str] = []
+    broken: list[str] = []
+    repeats: list[str] = []
+    parked: list[str] = []
+    failures: list[str] = []
+
+    @property
+    def guilty(self) -> list[str]:
+        """Everything that must not be, each with what it is."""
+        named = ("lost", "unannounced", "stored_twice", "announced_twice", "broken")
+        return [f"{name}: {what}" for name in named for what in getattr(self, name)]
+
+
+def judge(scene: Scene, backstage: Backstage, internet: Internet, *, deaths: bool) -> Verdict:
+    """Look at everything that was stored, announced and asked for. `deaths`: a process was killed on the way."""
+    verdict = Verdict()
+    _articles(scene, backstage, verdict)
+    _announcements(scene, internet.posts, verdict)
+    _politeness(scene, internet.visits, verdict, deaths=deaths)
+    for queue in ("ParseQueue", "DeadLetterQueue", "FailuresQueue"):
+        for message in backstage.waiting(queue):
+            if queue == "ParseQueue":
+                verdict.broken.append(f"a message remains: {message.body[:100]}")
+            elif queue == "DeadLetterQueue":
+                reason = message.message_attributes.get("reason", {}).get("StringValue", "crashed")
+                verdict.parked.append(reason)
+            else:
+                verdict.failures.append(message.body[:200])
+    if sorted(verdict.parked) != sorted(scene.parked):
+        verdict.broken.append(f"parked: {verdict.parked}")
+    for item in backstage.items("StateTable"):
+        if item["sk"].startswith("delivery#") and item["status"] != "sent":
+            verdict.broken.append(f"a delivery remains: {item}")
+    return verdict
+
+
+def _articles(scene: Scene, backstage: Backstage, verdict: Verdict) -> None:
+    records = list(backstage.items("ArticlesTable"))
+    stored = [record for record in records if record["status"] == "stored"]
+    titles = Counter(record["title"] for record in stored)
+    verdict.lost += [title for title in scene.articles if not titles[title]]
+    verdict.stored_twice += [title for title, times in titles.items() if times > 1]
+    verdict.broken += [f"an article nobody published: {title}" for title in titles if title not in scene.articles]
+    unavailable = [record for record in records if record["status"] == "unavailable"]
+    if len(unavailable) != scene.unavailable or not all(record.get("reason") for record in unavailable):
+        verdict.broken.append(f"{len(unavailable)} recorded as unavailable: {unavailable}")
+    ids = {record["id"] for record in stored}
+    verdict.broken += [f"alias of nothing: {r}" for r in records if r["status"] == "alias" and r["target"] not in ids]
+
+    versions = backstage.versions()
+    keys = {record["s3_key"] for record in stored}
+    verdict.broken += [f"object without record: {key}" for key in versions if key not in keys]
+    verdict.stored_twice += [f"object {key}" for key, bodies in versions.items() if key in keys and len(bodies) > 1]
+    for record in stored:
+        if record["s3_key"] not in versions:
+            verdict.lost.append(f"object {record['s3_key']}")
+            continue
+        article = msgspec.json.decode(versions[record["s3_key"]][-1], type=StoredArticle)
+        if (article.id, article.title, article.content_hash) != (record["id"], record["title"], record["content_hash"]):
+            verdict.broken.append(f"record and object disagree: {record['s3_key']}")
+
+    commits: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
+    for image in backstage.images("ArticlesTable"):
+        if image.get("status") == "stored":
+            commits[image["title"]].add((image["trace"], image["content_hash"]))
+    verdict.stored_twice += [f"{title}, by {who}" for title, who in commits.items() if len(who) > 1]
+
+
+def _announcements(scene: Scene, posts: list[Post], verdict: Verdict) -> None:
+    heard: defaultdict[tuple[str, str], list[Post]] = defaultdict(list)
+    by_url = {page.canonical or page.url: page.title for page in scene.pages.values() if page.title}
+    for post in posts:
+        heard[(post.channel, by_url.get(post.url, post.url))].append(post)
+    for title, channels in scene.articles.items():
+        verdict.unannounced += [f"{title} to {channel}" for channel in channels if not heard[(channel, title)]]
+    for (channel, title), told in heard.items():
+        if channel not in scene.articles.get(title, frozenset()) and told:
+            verdict.broken.append(f"{channel} never asked for {title}")
+        for again in told[1:]:
+            flagged = again.possible_repeat and again.delivery_id == told[0].delivery_id
+            (verdict.repeats if flagged else verdict.announced_twice).append(f"{title} to {channel}")
+
+
+def _politeness(scene: Scene, visits: list[Visit], verdict: Verdict, *, deaths: bool) -> None:
+    """A worker that died took with it what a host had asked for; its lease alone protects the host then."""
+    by_host: defaultdict[str, list[Visit]] = defaultdict(list)
+    for visit in sorted(visits, key=lambda visit: visit.start):
+        by_host[visit.host].append(visit)
+    for host, asked in by_host.items():
+        for before, after in pairwise(asked):
+            apart = after.start - before.start
+            if after.start < before.end:
+                verdict.broken.append(f"two requests at once on {host}: {before.url} and {after.url}")
+            elif apart < scene.delay - 1e-6:
+                verdict.broken.append(f"{apart:.3f} s between {before.url} and {after.url}")
+            if before.paused and apart < before.paused and not deaths:
+                verdict.broken.append(f"{host} asked for {before.paused} s and got {apart:.3f}")
+        pages = [visit for visit in asked if visit.by == "parse" and not visit.url.endswith("/robots.txt")]
+        for before, after in pairwise(pages):
+            if after.start - before.start < scene.crawl_delays.get(host, 0.0) - 1e-6:
+                verdict.broken.append(f"no crawl delay between {before.url} and {after.url}")

@@ -1,0 +1,265 @@
+"""The real handlers over moto, with AWS's schedules, queue and stream driven until the dust settles.
+
+Time is the proof's own: SQS reads it, and so do the functions. Between two things that happen it jumps.
+"""
+
+import math
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import cache
+from pathlib import Path
+from typing import Any, Self
+from unittest.mock import patch
+
+from moto.core.utils import method_names_from_class
+
+from broadsheet.secrets import Secrets
+from local.drive import QueuePump, StreamPump
+from local.embedded import EmbeddedAws
+from local.runtime import Invocation
+from tests.proofs.backstage import Backstage
+from tests.proofs.clock import START, Clock
+from tests.proofs.faults import Faults, KilledError, Process
+from tests.proofs.internet import Internet
+from tests.proofs.plans import Plan
+from tests.proofs.scenes import SCENES, Scene
+from tests.proofs.verdict import Verdict, judge
+
+FUNCTIONS = {"discover": "DiscoverFunction", "parse": "ParseFunction", "notify": "NotifyFunction"}
+POLL_EVERY, POST_EVERY, SWEEP_EVERY = 300, 60, 3600
+SETTLED = SWEEP_EVERY + 1000  # seconds after the last fault: a sweep that reaches past it has come
+PATIENCE = 400  # events until a run counts as one that never settles
+JUST_AFTER = 0.01  # SQS shows a message only when its time is past
+
+
+class World:
+    """One stack for as many plans as there are; each finds it new."""
+
+    def __init__(self, folder: Path) -> None:
+        self._sources = folder / "sources.yaml"
+        self._sources.write_text("sources: []\n", encoding="utf-8")
+        self._exit = ExitStack()
+        self.clock = Clock()
+        self.faults = Faults(self.clock)
+        self.internet = Internet(self.clock, self.faults)
+        self.invocations: list[Invocation] = []
+
+    def __enter__(self) -> Self:
+        with ExitStack() as starting:
+            self._aws = starting.enter_context(
+                EmbeddedAws(parameters={"Sources": str(self._sources), "LogLevel": "ERROR"})
+            )
+            self.modules = {name: sys.modules[f"lambda_{key}"] for name, key in FUNCTIONS.items()}
+            self.backstage = Backstage(self._aws.stack)
+            for module in self.modules.values():
+                starting.enter_context(patch.object(module, "time", self.clock))
+                for client in ("dynamodb", "s3", "sqs", "ssm"):
+                    if hasattr(module, client):
+                        self.faults.attach(getattr(module, client))
+            for target, stand_in in (
+                ("broadsheet.queue.time", self.clock),
+                ("broadsheet.parse.ThreadPoolExecutor", self.faults.pool),
+                ("broadsheet.discover.ThreadPoolExecutor", self.faults.pool),
+                ("moto.sqs.models.unix_time", self.clock.time),
+                ("moto.sqs.models.unix_time_millis", lambda: self.clock.now * 1000),
+                ("botocore.endpoint.time", _Unpatient),
+                # Speed alone: thousands of runs have no use for a console of their own or for looking methods up.
+                ("local.runtime._loggers", dict),
+                ("local.runtime._replace_loggers", lambda _: None),
+                ("moto.core.responses.method_names_from_class", cache(method_names_from_class)),
+            ):
+                starting.enter_context(patch(target, stand_in))
+            for channel in ("town", "desk"):
+                self._put_secret(channel, f"https://chat.example/hooks/{channel}")
+            self._put_secret(
+                "bot", '{"token": "xoxb-some-token", "channel": "bot", "api_url": "https://slack.example/api"}'
+            )
+            self._exit = starting.pop_all()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._exit.close()
+
+    def _put_secret(self, channel: str, value: str) -> None:
+        name = f"/broadsheet/broadsheet/channels/{channel}"
+        self._aws.client("ssm").put_parameter(Name=name, Value=value, Type="SecureString")
+
+    # ---- one run -------------------------------------------------------------------------------------------------
+
+    def run(self, plan: Plan) -> Verdict:
+        """Let the plan's faults befall its scene, and judge what came of it."""
+        self.begin(plan)
+        self._fire({"job": "poll"}, "discover")
+        settled = self._settle()
+        verdict = self.judged()
+        if not settled:
+            verdict.broken.append("it never settles")
+        missed = {str(fault) for fault in plan.faults} - set(self.faults.fired)
+        verdict.broken += [f"no such point: {fault}" for fault in missed]
+        verdict.broken += [f"{i.function} failed: {i.trace}" for i in self.invocations if _is_defect(i, plan)]
+        verdict.broken += [f"a repeat without cause: {repeat}" for repeat in verdict.repeats if not _may_repeat(plan)]
+        return verdict
+
+    def judged(self) -> Verdict:
+        """What the run has come to."""
+        deaths = any(isinstance(i.error, KilledError) for i in self.invocations)
+        return judge(self.scene, self.backstage, self.internet, deaths=deaths)
+
+    def begin(self, plan: Plan) -> None:
+        """A new stack, new processes, and the scene's papers as they first came out."""
+        self.scene: Scene = SCENES[plan.scene]
+        self.clock.now = START
+        self.backstage.clear()
+        self._sources.write_text(self.scene.sources, encoding="utf-8")
+        self.internet.begin(self.scene.pages)
+        self.faults.begin(plan)
+        self.invocations = []
+        stack = self._aws.stack
+        functions = stack.functions
+        queue, stream = stack.queues[0], stack.streams[0]
+        self.queue = QueuePump(queue, self.backstage, queue.visibility)
+        self.stream = StreamPump(stream, self.backstage, self.backstage, functions[stream.function])
+        self.processes = {name: self.start(name) for name in FUNCTIONS}
+        self._last = {POLL_EVERY: START, POST_EVERY: START, SWEEP_EVERY: START}
+        swept = {"pk": {"S": "sweep"}, "sk": {"S": "cursor"}, "until": {"N": str(START - 1000)}}
+        self._aws.client("dynamodb").put_item(TableName=stack.resources["StateTable"], Item=swept)
+
+    def start(self, name: str) -> Process:
+        """A new process of a function: nothing in its memory."""
+        module: Any = self.modules[name]
+        module.client = self.internet.client()
+        if name == "parse":
+            module.robots.clear()
+        if name == "notify":
+            module.secrets = Secrets(module.ssm, module.SETTINGS.secrets_path, clock=self.clock.time)
+        return Process(name)
+
+    def invoke(self, name: str, event: Any) -> Invocation:
+        """Run a function once, in the process it has, or in a new one if that died."""
+        process = self.processes[name]
+        if process.dead:
+            process = self.processes[name] = self.start(name)
+        self.faults.run_as(process)
+        self.faults.calm()
+        invocation = self._aws.invoke(FUNCTIONS[name], event)
+        self.invocations.append(invocation)
+        return invocation
+
+    # ---- what AWS does -------------------------------------------------------------------------------------------
+
+    def _settle(self) -> bool:
+        """Deliver, and let time jump to what comes next, until nothing is left to come; False if that never is."""
+        for _ in range(PATIENCE):
+            self._deliver()
+            at, event = min(self._coming(), key=lambda coming: coming[0])
+            if self._is_settled(at):
+                return True
+            self.clock.to(at)
+            if event is not None:
+                self._fire(*event)
+        return False
+
+    def _is_settled(self, at: float) -> bool:
+        if self.backstage.waiting("ParseQueue") or self.stream.backlog() or any(self._due()):
+            return False
+        polled = [item["polled_at"] for item in self._state("poll") if not item["failures"]]
+        return (
+            len(polled) == self.scene.sources.count("url:")
+            and min(polled) > self.faults.last_fault + 60
+            and at > self.faults.last_fault + SETTLED
+        )
+
+    def _coming(self) -> Iterator[tuple[float, tuple[Any, str] | None]]:
+        """What happens when, with the event and function it starts, if any."""
+        now = self.clock.now
+        for message in self.backstage.waiting("ParseQueue"):
+            yield max(now, message.visible_at / 1000, message.delayed_until / 1000) + JUST_AFTER, None
+        if due := list(self._due()):
+            yield self._tick(POST_EVERY, min(due)), ({"job": "post-due"}, "notify")
+        polls = {item["pk"]: item["next_at"] for item in self._state("poll")}
+        unpolled = len(polls) < self.scene.sources.count("url:")
+        yield self._tick(POLL_EVERY, now if unpolled else min(polls.values())), ({"job": "poll"}, "discover")
+        yield self._tick(SWEEP_EVERY, now), ({"job": "sweep"}, "notify")
+
+    def _tick(self, every: int, earliest: float) -> float:
+        """When a schedule comes next, not before `earliest`."""
+        return max(self._last[every] + every, START + math.ceil((earliest - START) / every) * every)
+
+    def _due(self) -> Iterator[float]:
+        for item in self.backstage.items("StateTable"):
+            if item.get("status") in ("pending", "claimed"):
+                yield item["due_at"]
+
+    def _state(self, sk: str) -> list[dict[str, Any]]:
+        return [item for item in self.backstage.items("StateTable") if item["sk"] == sk]
+
+    def _fire(self, event: dict[str, Any], name: str) -> None:
+        every = {"poll": POLL_EVERY, "post-due": POST_EVERY, "sweep": SWEEP_EVERY}[event["job"]]
+        self._last[every] = START + (self.clock.now - START) // every * every
+        kind = self.faults.point("schedule", event["job"])
+        if kind == "missed":
+            return
+        for _ in range(2 if kind == "twice" else 1):
+            self.invoke(name, event)
+
+    def _deliver(self) -> None:
+        """Hand over whatever the stream and the queue hold now."""
+        while True:
+            if event := self.stream.take():
+                self._deliver_stream(event)
+            elif event := self.queue.take():
+                self._deliver_messages(event)
+            else:
+                return
+
+    def _deliver_stream(self, event: dict[str, Any]) -> None:
+        kind = self.faults.point("stream", "deliver")
+        if kind == "lost":
+            self.stream.settle(_succeeded(event))
+            return
+        if kind == "apart":
+            for one in event["Records"]:
+                self.invoke("notify", {"Records": [one]})
+            self.stream.settle(_succeeded(event))
+            return
+        invocation = self.invoke("notify", event)
+        self.stream.settle(invocation)
+        if kind == "twice":
+            self.invoke("notify", event)
+
+    def _deliver_messages(self, event: dict[str, Any]) -> None:
+        kind = self.faults.point("queue", "deliver")
+        parts = [{"Records": [one]} for one in reversed(event["Records"])] if kind == "apart" else [event]
+        for part in parts:
+            invocation = self.invoke("parse", part)
+            if kind == "twice":
+                self.invoke("parse", part)
+            if kind != "kept":  # the function succeeded, but its messages were not deleted
+                self.queue.settle(invocation)
+
+
+class _Unpatient:
+    """The SDK's pauses between its own tries, left out."""
+
+    @staticmethod
+    def sleep(_: float) -> None:
+        return
+
+
+def _succeeded(event: dict[str, Any]) -> Invocation:
+    return Invocation(function="", trigger="", request_id="", event=event)
+
+
+def _is_defect(invocation: Invocation, plan: Plan) -> bool:
+    """Whether an invocation failed that mustn't: a batch never fails as a whole, a scheduled job may for AWS's sake."""
+    if invocation.error is None or isinstance(invocation.error, KilledError):
+        return False
+    return "Records" in invocation.event or not plan.faults
+
+
+def _may_repeat(plan: Plan) -> bool:
+    """Whether the plan has a death or a silence between a channel's acceptance and our record of it."""
+    return any(
+        fault.point.startswith(("notify/post#", "notify/UpdateItem#")) and fault.kind != "kept" for fault in plan.faults
+    )

@@ -1,4 +1,4 @@
-"""`make deploy-local`: the built stack into ministack by `sam deploy`; articles in, posts out; an update; a deletion."""
+"""`make deploy-local`: `sam deploy` of the build into ministack; articles in, posts out; an update; a deletion."""
 
 import json
 import platform
@@ -34,7 +34,7 @@ class Deployment:
         with ExitStack() as starting:
             self.site = starting.enter_context(SampleSite(stall=3))
             self.receiver = starting.enter_context(Receiver())
-            self.aws = starting.enter_context(Ministack())
+            self.aws = starting.enter_context(Ministack(strict=True))
             self.aws.client("s3").create_bucket(Bucket="settings")
             sources = self.site.sources_yaml(CHANNELS, delay=0.05, announce_first=100)
             self.aws.client("s3").put_object(Bucket="settings", Key="sources.yaml", Body=sources.encode())
@@ -64,9 +64,12 @@ class Deployment:
             "RetryDelay": "1",
             **parameters,
         }
-        return self._sam(
+        said = self._sam(
             "deploy", "--no-confirm-changeset", "--parameter-overrides", *(f"{k}={v}" for k, v in given.items())
         )
+        self._correct_numbers()
+        self._allow_batches()
+        return said
 
     def delete(self) -> str:
         """`sam delete` the stack; returns what it said."""
@@ -104,10 +107,36 @@ class Deployment:
         (stack,) = self.aws.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
         return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
+    def resources(self, kind: str) -> dict[str, str]:
+        """Physical ids by logical id of the stack's resources of a type such as AWS::SQS::Queue."""
+        found = self.aws.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
+        return {r["LogicalResourceId"]: r["PhysicalResourceId"] for r in found if r["ResourceType"] == kind}
+
     def records(self) -> dict[str, Record]:
         """The Articles table's records by id."""
         items = self.aws.client("dynamodb").scan(TableName=self.outputs()["ArticlesTableName"])["Items"]
         return {item["id"]["S"]: record_from_item(item) for item in items}
+
+    def _correct_numbers(self) -> None:
+        """A parameter's number comes to ministack's mappings as a string, at which its poller stumbles for ever."""
+        aws_lambda = self.aws.client("lambda")
+        for mapping in aws_lambda.list_event_source_mappings()["EventSourceMappings"]:
+            if concurrency := mapping.get("ScalingConfig", {}).get("MaximumConcurrency"):
+                aws_lambda.update_event_source_mapping(
+                    UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": int(concurrency)}
+                )
+
+    def _allow_batches(self) -> None:
+        """AWS lets who may SendMessage also SendMessageBatch, and knows no such action; ministack asks for it."""
+        iam = self.aws.client("iam")
+        for role in self.resources("AWS::IAM::Role").values():
+            for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+                statements = iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]["Statement"]
+                sending = [s for s in statements if s["Action"] == "sqs:SendMessage"]
+                if sending:
+                    batches = [{**statement, "Action": "sqs:SendMessageBatch"} for statement in sending]
+                    document = json.dumps({"Version": "2012-10-17", "Statement": batches})
+                    iam.put_role_policy(RoleName=role, PolicyName="batches", PolicyDocument=document)
 
     def _sam(self, *arguments: str) -> str:
         ran = subprocess.run(  # noqa: S603 - our own virtual environment's

@@ -5,6 +5,8 @@ import socket
 import subprocess
 import tempfile
 import time
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -12,6 +14,9 @@ from typing import Any, Self
 import boto3
 import urllib3
 from botocore.config import Config
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from broadsheet.errors import BroadsheetError
 from local.stack import CREDENTIALS
@@ -26,14 +31,20 @@ class MinistackError(BroadsheetError):
 
 
 class Ministack:
-    """A running ministack at `address`, on a free port; a context manager. Nothing of it is left afterwards."""
+    """A running ministack at `address`, on a free port; a context manager. Nothing of it is left afterwards.
 
-    def __init__(self, address: str = "127.0.0.1") -> None:
+    A `strict` one judges every call by the caller's role and the resource's policy, as IAM does, and speaks TLS, since
+    those policies refuse anything else.
+    """
+
+    def __init__(self, address: str = "127.0.0.1", *, strict: bool = False) -> None:
         self.address = address
+        self.strict = strict
         with socket.create_server((address, 0)) as free:
             self.port: int = free.getsockname()[1]
         self._folder = tempfile.TemporaryDirectory(prefix="ministack-")
         self.log = Path(self._folder.name) / "log"
+        self._certificate = Path(self._folder.name) / "certificate.pem"
 
     def __enter__(self) -> Self:
         if not PROGRAM.is_file():
@@ -45,6 +56,15 @@ class Ministack:
             "MINISTACK_REGION": REGION,
             "TMPDIR": self._folder.name,
         }
+        if self.strict:
+            key = self._certificate.with_name("key.pem")
+            write_certificate(self.address, self._certificate, key)
+            own |= {
+                "AUTH": "true",
+                "USE_SSL": "1",
+                "MINISTACK_SSL_CERT": str(self._certificate),
+                "MINISTACK_SSL_KEY": str(key),
+            }
         with self.log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own virtual environment's
                 [PROGRAM],
@@ -75,7 +95,7 @@ class Ministack:
     @property
     def endpoint(self) -> str:
         """Where it answers, without a slash at the end."""
-        return f"http://{self.address}:{self.port}"
+        return f"{'https' if self.strict else 'http'}://{self.address}:{self.port}"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -87,6 +107,7 @@ class Ministack:
             "AWS_DEFAULT_REGION": REGION,
             "AWS_ENDPOINT_URL": self.endpoint,
             "SAM_CLI_TELEMETRY": "0",
+            **({"AWS_CA_BUNDLE": str(self._certificate)} if self.strict else {}),
         }
 
     def client(self, service: str) -> Any:
@@ -95,13 +116,14 @@ class Ministack:
             service,  # type: ignore[call-overload]  # the stubs want a literal
             region_name=REGION,
             endpoint_url=self.endpoint,
+            verify=str(self._certificate) if self.strict else None,
             aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
             config=Config(account_id_endpoint_mode="disabled", s3={"addressing_style": "path"}),
         )
 
     def _wait(self) -> None:
-        http = urllib3.PoolManager(retries=False, timeout=2)
+        http = urllib3.PoolManager(retries=False, timeout=2, ca_certs=self._certificate if self.strict else None)
         end = time.monotonic() + 60
         while time.monotonic() < end and self._process.poll() is None:
             try:
@@ -110,3 +132,28 @@ class Ministack:
             except urllib3.exceptions.HTTPError:
                 time.sleep(0.1)
         raise MinistackError(str(PROGRAM), "did-not-start", self.log.read_text(errors="replace")[-2000:])
+
+
+def write_certificate(address: str, certificate: Path, key: Path) -> None:
+    """Write a certificate for an IP address, signed by its own new key, that is good for a day."""
+    private = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, address)])
+    now = datetime.now(UTC)
+    signed = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(minutes=5))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(address))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+        .sign(private, hashes.SHA256())
+    )
+    certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+    key.write_bytes(
+        private.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )

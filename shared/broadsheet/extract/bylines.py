@@ -51,7 +51,7 @@ def people(data: Structured, root: Element, site_names: list[str]) -> tuple[Verd
     hear(data.itemprops.get("author", []), "microdata", "author")
     if not claims:
         for element, key in _bylines(root):
-            hear([piece for piece in _pieces(element) if piece], "html", key)
+            hear([piece for sibling in _signatories(element) for piece in _pieces(sibling) if piece], "html", key)
             if claims:
                 break
     if not claims and not signatures:
@@ -73,6 +73,17 @@ def _bylines(root: Element) -> Iterator[tuple[Element, str]]:
         elif _BYLINE_WORDS.search(name) and not _BYLINE_NOISE.search(name):
             named.append((element, f"{element.tag}.{name.split()[0]}"))
     yield from named
+
+
+def _signatories(element: Element) -> list[Element]:
+    """An element and those beside it that are marked alike: a byline names each of its people in one."""
+    parent = element.getparent()
+    if parent is None or not (element.get("rel") or element.get("itemprop")):
+        return [element]
+    around = parent if parent.tag != "li" else parent.getparent()
+    marks = (element.get("rel"), element.get("itemprop"))
+    alike = around.iter(str(element.tag)) if around is not None else [element]
+    return [sibling for sibling in alike if (sibling.get("rel"), sibling.get("itemprop")) == marks][:10]
 
 
 def _signed(root: Element) -> Iterator[tuple[Element, str]]:

@@ -34,6 +34,7 @@ _MOST_SEPARATORS = 5
 _FULL_STOP = re.compile(r"[.!?…。！？][»”\"'」』)）]?\s*$")
 _SEPARATORS = re.compile(r"[|｜┊·]")
 _HAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+_LEAD_KINDS = frozenset(["paragraph", "heading", "quote", "cell", "list"])
 _LONGEST_FURNITURE = 400
 _NEVER_CONTAINERS = frozenset(
     ["p", "li", "ul", "ol", "blockquote", "td", "tr", "h1", "h2", "h3", "h4", "pre", "dl", "dd"]
@@ -74,8 +75,15 @@ class Finder:
         if not how.startswith("container"):
             box = self._heaviest(box)
         twins = [] if how == "density" else self._twins(box)
+        self.dropped |= self._nested(box)
         body = [line for part in sorted([box, *twins], key=lambda part: part.first) for line in self._body(part)]
-        return Finding(self._lead(box) + body, box, how)
+        return Finding(self._lead(box, body) + body, box, how)
+
+    def _nested(self, box: Box) -> set[Box]:
+        """Teasers of other articles within the body, and the header whose lead is looked for by itself."""
+        parts = (b for b in self.page.boxes if b.tag in ("article", "header"))
+        inside = [b for b in parts if b is not box and self._is_within(b, box)]
+        return set(inside) if sum(b.prose for b in inside) < LARGE_PART * box.prose else set()
 
     def _twins(self, box: Box) -> list[Box]:
         """Other boxes of the same name beside the chosen one: a body cut in parts by a gate or an advertisement."""
@@ -192,22 +200,22 @@ class Finder:
     def _is_within(self, box: Box, outer: Box) -> bool:
         return outer.first <= box.first and box.last <= outer.last and box.depth >= outer.depth
 
-    def _lead(self, box: Box) -> list[Line]:
+    def _lead(self, box: Box, body: list[Line]) -> list[Line]:
         """The standfirst that stands between headline and body, known by its class or by what the page's head says."""
-        heading = next((i for i, line in enumerate(self.page.lines) if line.box.tag == "h1"), None)
-        begin = heading if heading is not None and heading < box.first else max(0, box.first - 40)
-        inside = {line.text for line in self.page.within(box)}
-        for line in self.page.lines[begin : box.first]:
-            if len(line.text) < self.prose_length or line.linked > 0.3 * len(line.text) or line.text in inside:
-                continue
-            if line.kind not in ("paragraph", "heading", "quote", "cell", "list"):
+        lines = self.page.lines
+        starts = {id(line) for line in body[:1]}
+        end = next((i for i in range(box.first, box.last) if id(lines[i]) in starts), box.first)
+        heading = next((i for i, line in enumerate(lines[:end]) if line.box.tag == "h1"), None)
+        kept = {line.text for line in body}
+        for line in lines[heading if heading is not None else max(0, end - 40) : end]:
+            if len(line.text) < self.prose_length or line.linked > 0.3 * len(line.text) or line.text in kept:
                 continue
             text = folded(line.text)
-            if text == self.title:
+            if line.kind not in _LEAD_KINDS or text == self.title:
                 continue
             if self._is_lead_box(line.box) or any(text[:60] == summary[:60] for summary in self.summaries):
                 return [line]
-            if heading is not None and _FULL_STOP.search(line.text) and not self._is_dropped(line.box):
+            if heading is not None and _FULL_STOP.search(line.text) and not self._is_dropped(line.box, box):
                 return [line]
         return []
 
@@ -233,7 +241,7 @@ class Finder:
                 continue
             if line.linked > 0.6 * len(line.text):
                 continue
-            if line.kind == "heading" and folded(line.text) == self.title:
+            if line.kind == "heading" and self._is_headline(line, kept):
                 continue
             if self.prose[index]:
                 kept += waiting
@@ -242,6 +250,11 @@ class Finder:
             elif kept or line.kind == "heading":
                 waiting.append(line)
         return kept
+
+    def _is_headline(self, line: Line, kept: list[Line]) -> bool:
+        """Whether a heading is the article's own, perhaps with a kicker before it."""
+        text = folded(line.text)
+        return text == self.title or (not kept and (line.box.tag == "h1" or (bool(self.title) and self.title in text)))
 
 
 def find(page: Page, title: str = "", summaries: tuple[str, ...] = ()) -> Finding:

@@ -54,9 +54,20 @@ class Deliveries:
         self._run = run
         self._lease = lease
 
-    def open(self, article_id: str, channel: str, *, now: float, trace: str = "") -> None:
-        """Put a pending delivery, due now, unless there is one in whatever state."""
-        pending = Delivery(article_id=article_id, channel=channel, status="pending", due_at=now, trace=trace)
+    def open(
+        self,
+        article_id: str,
+        channel: str,
+        *,
+        now: float,
+        at: float | None = None,
+        reason: str = "",
+        trace: str = "",
+    ) -> None:
+        """Put a pending delivery, due now or `at` a later time for a reason, unless there is one in whatever state."""
+        pending = Delivery(
+            article_id=article_id, channel=channel, status="pending", due_at=at or now, reason=reason, trace=trace
+        )
         with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
             self._put_new(pending, now)
 
@@ -112,6 +123,31 @@ class Deliveries:
             "doubtful_since": self._doubtful_since(claim) if possible_repeat else claim.doubtful_since,
         }
         return self._settle(claim, values)
+
+    def hold(self, claim: Delivery, *, at: float, reason: str) -> bool:
+        """Put back, due at `at`, what wasn't even tried."""
+        values = {
+            "status": "pending",
+            "due_at": at,
+            "due_channel": claim.channel,
+            "reason": reason,
+            "attempts": claim.attempts - 1,
+        }
+        return self._settle(claim, values)
+
+    def count_post(self, channel: str, day: str, *, cap: int, now: float) -> bool:
+        """Count one post of a channel's day (YYYY-MM-DD); False if there were as many as `cap` already."""
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key={"pk": {"S": f"channel#{channel}"}, "sk": {"S": f"day#{day}"}},
+                UpdateExpression="ADD posts :one SET expires_at = :expires",
+                ConditionExpression="attribute_not_exists(posts) OR posts < :cap",
+                ExpressionAttributeValues=to_item({":one": 1, ":cap": cap, ":expires": int(now) + 3 * 86400}),
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
 
     def due(self, channel: str, *, now: float, limit: int) -> list[str]:
         """Ids of the articles whose delivery to the channel is due, longest waiting first."""

@@ -15,12 +15,13 @@ from typing import Literal
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from broadsheet import channels, routing
+from broadsheet import channels, routing, timetable
 from broadsheet.channels import Announcement, ChannelClosedError, DeliveryError, Http, Receipt
 from broadsheet.deliveries import Deliveries, Delivery
 from broadsheet.secrets import Secrets
 from broadsheet.source import Channel, Sources
 from broadsheet.store import Articles, Record, StoreError
+from broadsheet.timetable import Hold
 
 TIME_FOR_A_POST = 15.0  # seconds before the deadline: a slow channel's answer and our record of it
 RETRY_DELAY, MAX_RETRY_DELAY, MAX_ATTEMPTS = 30.0, 3600.0, 30  # doubling to an hour: gives up after about a day
@@ -32,7 +33,7 @@ SWEEP_REACH = 48 * 3600.0  # seconds the first sweep looks back
 log = logging.getLogger("broadsheet.notify")
 
 
-Status = Literal["sent", "failed", "retry", "pending", "lost-claim", "filtered", "channel-closed"]
+Status = Literal["sent", "failed", "retry", "pending", "lost-claim", "filtered", "held", "channel-closed"]
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -74,6 +75,7 @@ class Notifier:
         self._deadline = deadline
         self._last_post: dict[str, float] = {}
         self._resting: set[str] = set()  # channels that asked for time: the rest of this run leaves them alone
+        self._capped: dict[str, str] = {}  # channels that had their posts of a day
         self.outcomes: list[Outcome] = []
 
     def announce(self, record: Record) -> None:
@@ -82,7 +84,12 @@ class Notifier:
             now = self._clock()
             if self._filtered(channel, record):
                 continue
-            if not self._may_post(channel):
+            if hold := self._hold(channel):
+                self._deliveries.open(
+                    record.id, channel.id, now=now, at=hold.until, reason=hold.reason, trace=record.trace
+                )
+                self._note("held", record, channel, reason=hold.reason)
+            elif not self._may_post(channel):
                 self._deliveries.open(record.id, channel.id, now=now, trace=record.trace)
                 self._note("pending", record, channel, reason="rate")
             elif claim := self._deliveries.open_claimed(record.id, channel.id, now=now, trace=record.trace):
@@ -123,7 +130,11 @@ class Notifier:
                 for channel_id in self._deliveries.missing(record.id, wanted):
                     if self._filtered(wanted[channel_id], record):
                         continue
-                    self._deliveries.open(record.id, channel_id, now=self._clock(), trace=record.trace)
+                    hold = self._hold(wanted[channel_id])
+                    at, reason = (hold.until, hold.reason) if hold else (None, "")
+                    self._deliveries.open(
+                        record.id, channel_id, now=self._clock(), at=at, reason=reason, trace=record.trace
+                    )
                     log.warning("swept", extra={"id": record.id, "channel": channel_id, "trace": record.trace})
                     opened += 1
                 if record.outbox_at:
@@ -192,8 +203,27 @@ class Notifier:
                 tried.add(article_id)
                 yield article_id
 
+    def _hold(self, channel: Channel) -> Hold | None:
+        """What keeps an article that comes up now from being posted before another time."""
+        if channel.id in self._capped:
+            return Hold(timetable.next_day(channel, self._clock()), "daily-cap")
+        return timetable.hold(channel, self._clock())
+
+    def _is_over_cap(self, channel: Channel) -> bool:
+        """Whether the channel has had its posts for today; counts this one if it hasn't."""
+        if channel.daily_cap is None:
+            return False
+        today = timetable.day(channel.timezone, self._clock())
+        if self._capped.get(channel.id) != today:
+            if self._deliveries.count_post(channel.id, today, cap=channel.daily_cap, now=self._clock()):
+                return False
+            self._capped[channel.id] = today
+        return True
+
     def _may_post(self, channel: Channel) -> bool:
         """Whether the channel can take a post now, or soon enough to wait for it."""
+        if timetable.quiet_until(channel.quiet_hours, channel.timezone, self._clock()) is not None:
+            return False
         if channel.id in self._resting or self._clock() + self._wait(channel) + TIME_FOR_A_POST > self._deadline:
             return False
         return self._wait(channel) <= 1 or channel.id not in self._last_post
@@ -207,6 +237,10 @@ class Notifier:
 
     def _post(self, channel: Channel, record: Record, claim: Delivery) -> None:
         """Post, and settle the claim by the channel's answer."""
+        if self._is_over_cap(channel):
+            self._deliveries.hold(claim, at=timetable.next_day(channel, self._clock()), reason="daily-cap")
+            self._note("held", record, channel, claim, reason="daily-cap")
+            return
         self._sleep(self._wait(channel))
         self._last_post[channel.id] = self._clock()
         try:

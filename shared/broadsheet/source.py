@@ -13,6 +13,7 @@ import yaml
 from broadsheet import urls
 from broadsheet.errors import BroadsheetError
 from broadsheet.routing import Filters, pattern_problem
+from broadsheet.timetable import DigestTimes, QuietHours
 
 Id = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}\Z")]
 HttpUrl = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/]+(/\S*)?$")]
@@ -33,7 +34,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     kind: Literal["feed", "sitemap", "listing"] = "feed"
     language: str | None = None
     timezone: str | None = None  # for pages that print a local time without saying so
-    interval: Annotated[float, msgspec.Meta(ge=1, le=10080)] = 15
+    interval: Annotated[float, msgspec.Meta(ge=1, le=10080)] = 5  # at least; polling adapts to the source's rhythm
     # 5 s: what Media Cloud's fetcher keeps at least between two requests to one host; news-crawl keeps 9 s
     delay: Annotated[float, msgspec.Meta(ge=0, le=900)] = 5
     fetch: Literal["page", "feed"] = "page"  # feed: the feed's own text is the article, no page is asked for
@@ -55,6 +56,10 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     # seconds between two posts; by default what the kind's documentation allows
     interval: Annotated[float, msgspec.Meta(ge=0, le=3600)] | None = None
     filters: Filters | None = None  # which of its sources' articles it wants; all, unless given
+    timezone: str = "UTC"  # of its hours and days
+    quiet_hours: QuietHours | None = None
+    daily_cap: Annotated[int, msgspec.Meta(ge=1)] | None = None  # posts in a local day; a digest is one
+    digest: DigestTimes | None = None
 
 
 class Sources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):
@@ -128,11 +133,8 @@ def _contradictions(sources: Sources, kinds: frozenset[str] | None) -> Iterator[
             urls.host_key(source.url)
         except urls.UrlError as error:
             yield f"$.sources[{i}].url", error.reason
-        if source.timezone:
-            try:
-                ZoneInfo(source.timezone)
-            except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: "Asia" is a folder
-                yield f"$.sources[{i}].timezone", f"no time zone {source.timezone!r}"
+        if source.timezone and not _is_timezone(source.timezone):
+            yield f"$.sources[{i}].timezone", f"no time zone {source.timezone!r}"
 
 
 def _contradictions_of(channel: Channel, sources: Sources) -> Iterator[tuple[str, str]]:
@@ -142,6 +144,21 @@ def _contradictions_of(channel: Channel, sources: Sources) -> Iterator[tuple[str
     for j, source_id in enumerate(filters.sources):
         if sources.source(source_id) is None:
             yield f"filters.sources[{j}]", f"no source {source_id!r} in this file"
+
+    if not _is_timezone(channel.timezone):
+        yield "timezone", f"no time zone {channel.timezone!r}"
+    if channel.quiet_hours and channel.quiet_hours.start == channel.quiet_hours.end:
+        yield "quiet_hours", "start and end are the same"
+    if channel.digest and (channel.digest.every is None) == (channel.digest.daily_at is None):
+        yield "digest", "give either `every`, in minutes, or `daily_at`, a local time"
+
+
+def _is_timezone(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: "Asia" is a folder
+        return False
+    return True
 
 
 def _where(error: str) -> tuple[str, str]:

@@ -22,7 +22,7 @@ _GZIP_MAGIC = b"\x1f\x8b\x08"
 
 
 class CodingError(BroadsheetError):
-    """A body can't be decoded. `subject` is the coding, `reason` is `too_large`, `incomplete` or `encoding`."""
+    """A body can't be decoded. `subject` is the coding, `reason` is `too-large`, `incomplete` or `encoding`."""
 
 
 def decode(body: bytes, codings: str, limit: int) -> bytes:
@@ -105,7 +105,7 @@ def _unzstd(body: bytes, limit: int) -> bytes:
 
 def _check(name: str, size: int, limit: int, ended: bool) -> None:
     if size > limit:
-        raise CodingError(name, "too_large", f"more than {limit} bytes")
+        raise CodingError(name, "too-large", f"more than {limit} bytes")
     if not ended:
         raise CodingError(name, "incomplete")
 

@@ -33,6 +33,7 @@ MAX_HOSTS = 32  # polled at once: polling is waiting
 TIME_FOR_A_POLL = 40.0  # seconds before the deadline: a slow feed, its parsing, the sends
 FIRST_PAUSE, MAX_PAUSE = 30.0, 600.0  # seconds a host in trouble is left alone, doubling, unless it asks for more
 NEWS_TAKES = 3600.0  # seconds until an article stands in its sitemap, at most: so much of a backlog counts as news
+FLOOD = 10  # entries, all of them unknown, of a source that isn't: fewer are an hour's news, or a short feed's
 UNREAD = "unread"  # a warning's beginning: a sitemap of an index could not be read
 MAX_CHILDREN = 10  # sitemaps of an index read in one poll, newest first
 MAX_ENTRY_HTML = 500_000  # characters of an entry's text; packed, with the rest, below SQS's 1 MiB even in Chinese
@@ -60,8 +61,10 @@ class Pick(msgspec.Struct, frozen=True, kw_only=True):
     """What a poll makes of a feed's entries, as plain data: whom to send, what to remember, why not the others."""
 
     send: tuple[tuple[str, Entry], ...]  # (url to fetch, entry), newest first
+    keys: dict[str, tuple[str, ...]]  # by that url, what the entry is remembered by; first its article's id
     announce: frozenset[str]  # URLs of those to announce
     shown: tuple[str, ...]  # keys of entries that need nothing more
+    moved: bool  # the source is known, but nothing in it
     left: tuple[tuple[Entry, str], ...]  # the others and why, newest first; `later` ones are sent by another poll
 
     @property
@@ -83,35 +86,46 @@ class _Visit(msgspec.Struct):
     pause: float = 0.0
 
 
-def pick(feed: Feed, source: Source, window: Window | None) -> Pick:
+def pick(feed: Feed, source: Source, window: Window | None, *, last_new: float = 0.0) -> Pick:
     """Decide which of a feed's entries are new. Pure; `window` None means that this is the source's first poll.
 
-    While the window says that entries are left of what the source had at first, only what is newer is announced, lest
-    a long sitemap's past floods the channels.
+    Lest the past floods the channels, only what is newer than it is announced: while the window says that entries are
+    left of what the source had at first; and where so many entries are all unknown that the site has moved, or names
+    its entries anew, since `last_new` (epoch seconds), when it last had something new.
     """
     seen = window or Window()
-    send: dict[str, tuple[str, Entry]] = {}  # by article id: spellings of one address are one article
+    send: dict[str, tuple[str, Entry, tuple[str, ...]]] = {}  # by article id: spellings of an address are one article
     shown: list[str] = []
     left: list[tuple[Entry, str]] = []
     room = min(source.max_new_per_poll, _room(source))
     for entry, keys in sorted(zip(feed.entries, entry_keys(feed.entries), strict=True), key=_newest_first):
         # Seen under any of its names: the others are then names of it, too.
         url, reason = ("", "seen") if any(key in seen for key in keys) else _address(entry, source, feed)
-        if url and urls.article_id(url) in send:
+        if url and keys[0] in send:
             reason = "twice"
         elif url and len(send) >= room:
             reason = "later"
         if not reason:
-            send[urls.article_id(url)] = url, entry
+            send[keys[0]] = url, entry, keys
             continue
         left.append((entry, reason))
         if reason != "later":
             shown.extend(keys)
+    sent = [(url, entry) for url, entry, _ in send.values()]
+    moved = len(seen) > 0 and len(send) > FLOOD and not any(reason == "seen" for _, reason in left)
     if window is None:
-        announced = [url for url, _ in send.values()][: source.announce_first]
+        announced = sent[: source.announce_first]
     else:
-        announced = [url for url, entry in send.values() if _is_news(entry, window)]
-    return Pick(send=tuple(send.values()), announce=frozenset(announced), shown=tuple(shown), left=tuple(left))
+        until = last_new if moved else window.backlog_until
+        announced = [(url, entry) for url, entry in sent if until is None or _is_newer(entry, until)]
+    return Pick(
+        send=tuple(sent),
+        keys={url: keys for url, _, keys in send.values()},
+        announce=frozenset(url for url, _ in announced),
+        moved=moved,
+        shown=tuple(shown),
+        left=tuple(left),
+    )
 
 
 class Discoverer:
@@ -226,14 +240,15 @@ class Discoverer:
 
     def _enqueue(self, source: Source, state: PollState, response: Response, feed: Feed, body_hash: str) -> Outcome:
         window = self._polls.window(source.id)
-        picked = pick(feed, source, window)
+        picked = pick(feed, source, window, last_new=state.changed_at or 0.0)
         now = self._clock()
         messages = {url: self._message(source, url, entry, url in picked.announce, now) for url, entry in picked.send}
         refused = {message.url for message in self._queue.send(list(messages.values()), now=now)}
-        keys = dict(zip((id(entry) for entry in feed.entries), entry_keys(feed.entries), strict=True))
-        accepted = [key for url, entry in picked.send if url not in refused for key in keys[id(entry)]]
+        accepted = [key for url, _ in picked.send if url not in refused for key in picked.keys[url]]
         complete = picked.complete and not refused and not any(one.startswith(UNREAD) for one in feed.warnings)
-        backlog_until = None if complete else now - NEWS_TAKES if window is None else window.backlog_until
+        backlog_until = (
+            None if complete else now - NEWS_TAKES if window is None or picked.moved else window.backlog_until
+        )
         # Refused on a first poll, an entry isn't backlog: the next poll is then the first once more.
         first_again = window is None and refused
         if not first_again and (accepted or window is None or window.backlog_until != backlog_until):
@@ -378,10 +393,9 @@ def _on_site(url: str, source: Source, feed: Feed) -> bool:
     return urls.same_site(url, source.url) or bool(feed.link and urls.same_site(url, feed.link))
 
 
-def _is_news(entry: Entry, window: Window) -> bool:
+def _is_newer(entry: Entry, than: float) -> bool:
     published = entry.published_at or entry.updated_at
-    until = window.backlog_until
-    return until is None or (published is not None and published.timestamp() > until)
+    return published is not None and published.timestamp() > than
 
 
 def _newest_first(pair: tuple[Entry, Sequence[str]]) -> float:

@@ -7,9 +7,9 @@
     └── FetchTransient    come back: 408, 421, 423, 425, 429, 5xx, 202, time-outs, DNS, TLS, broken answers
                           .retry_after .host_wide .sent
 
-Reasons: `http_<status>` for an answer's status; refused: `bad_url`, `bad_header`, `scheme_refused`, `port_refused`,
-`address_refused`, `too_large`, `too_many_redirects`, `redirect_without_location`, `downgrade_refused`, `encoding`;
-transient: `timeout`, `deadline`, `dns`, `connection`, `tls`, `incomplete`, `protocol`, `unasked_304`.
+Reasons: `http-<status>` for an answer's status; refused: `bad-url`, `bad-header`, `scheme-refused`, `port-refused`,
+`address-refused`, `too-large`, `too-many-redirects`, `redirect-without-location`, `downgrade-refused`, `encoding`;
+transient: `timeout`, `deadline`, `dns`, `connection`, `tls`, `incomplete`, `protocol`, `unasked-304`.
 
 A connection goes to an address that was just resolved and judged, and the address it reached is judged again, so a
 second DNS answer changes nothing. Nothing comes from the environment: no proxies, no .netrc, no cookies.
@@ -250,13 +250,13 @@ class Client:
             if answer.status not in _REDIRECTS:
                 break
             if answer.location is None:
-                raise call.refused("redirect_without_location", status=answer.status)
+                raise call.refused("redirect-without-location", status=answer.status)
             if len(hops) == self._limits.redirects:
-                raise call.refused("too_many_redirects", f"more than {len(hops)}", status=answer.status)
+                raise call.refused("too-many-redirects", f"more than {len(hops)}", status=answer.status)
             following = call.parsed(quote(answer.location.encode("latin-1"), safe=_ASCII), base=target.href)
             if _origin(following) != _origin(target) and any(name in sent for name in _CREDENTIALS):
                 if (target.protocol, following.protocol) == ("https:", "http:"):
-                    raise call.refused("downgrade_refused", "with credentials", status=answer.status)
+                    raise call.refused("downgrade-refused", "with credentials", status=answer.status)
                 sent = {name: value for name, value in sent.items() if name not in _CREDENTIALS}
             hops.append((answer.status, following.href))
             call.note("redirect", f"{answer.status} to {following.href}")
@@ -313,17 +313,17 @@ class Client:
         given = {name.lower(): value for name, value in (headers or {}).items()}
         for name, value in given.items():
             if not _TOKEN.fullmatch(name) or _CONTROLS.search(value) or not value.isascii():
-                raise call.refused("bad_header", name)
+                raise call.refused("bad-header", name)
         return {**self._defaults, **given}
 
     def _failed(self, answer: "_Answer", call: "_Call") -> FetchError:
         """The error that an answer without a page amounts to."""
         status = answer.status
-        reason = f"http_{status}"
+        reason = f"http-{status}"
         if status in _DENIED:
             return call.failed(FetchDenied, reason, status=status)
         if status == 304:
-            return call.failed(FetchTransient, "unasked_304", "to an unconditional request", status=status)
+            return call.failed(FetchTransient, "unasked-304", "to an unconditional request", status=status)
         if status in _TRANSIENT or status >= 500 or status < 200:
             error = call.failed(FetchTransient, reason, status=status)
             error.retry_after = retry_after(answer.headers.get("retry-after", ""), self._clock())
@@ -398,12 +398,12 @@ class Client:
         """The whole body, decoded."""
         limit = self._limits.body_bytes
         if (response.length_remaining or 0) > limit:
-            raise _Refusal("too_large", f"{response.length_remaining} bytes announced")
+            raise _Refusal("too-large", f"{response.length_remaining} bytes announced")
         raw = bytearray()
         for count, piece in enumerate(_pieces(response, _PIECE)):
             raw += piece
             if len(raw) > limit or count > _MAX_PIECES:
-                raise _Refusal("too_large", f"more than {limit} bytes, or in too many pieces")
+                raise _Refusal("too-large", f"more than {limit} bytes, or in too many pieces")
         coding = response.headers.get("content-encoding", "")
         body = codings.decode(bytes(raw), coding, self._limits.decoded_bytes)
         call.note("body", f"{len(raw)} bytes {coding or 'plain'}, {len(body)} decoded")
@@ -489,14 +489,14 @@ class _Call:
             parsed = urls.parse(url, base)
         except urls.UrlError as error:
             self.url = "a webhook" if self.secret else error.subject
-            raise self.refused("bad_url") from (None if self.secret else error)
+            raise self.refused("bad-url") from (None if self.secret else error)
         if parsed.has_credentials():
             self.note("stripped", "user and password in the URL")
             parsed.username = parsed.password = ""
         parsed.hash = ""
         self.url = f"{parsed.protocol}//{parsed.host}/…" if self.secret else parsed.href
         if parsed.protocol not in ("http:", "https:") or not parsed.hostname:
-            raise self.refused("scheme_refused", parsed.protocol)
+            raise self.refused("scheme-refused", parsed.protocol)
         return parsed
 
     def failed(self, kind: type[_E], reason: str, detail: str = "", status: int | None = None) -> _E:
@@ -541,16 +541,16 @@ class _Gate:
         until = call.within(self._seconds)
         web = port in _WEB_PORTS
         if not web and not self._networks and not self._endpoints:
-            raise _Refusal("port_refused", str(port))
+            raise _Refusal("port-refused", str(port))
         if addresses.parse(host) is not None and not self.admits((host, port)):
-            raise _Refusal("address_refused", host)
+            raise _Refusal("address-refused", host)
         found = _resolved(self._resolve, host, port, until)
         call.note("resolved", f"{host} is {', '.join(address for address, _ in found) or 'nowhere'}")
         for endpoint in found:
             if not self.admits(endpoint):
-                raise _Refusal("address_refused", f"{host} is {endpoint[0]}")
+                raise _Refusal("address-refused", f"{host} is {endpoint[0]}")
         if not web and not all(self._exempt(endpoint) for endpoint in found):
-            raise _Refusal("port_refused", str(port))
+            raise _Refusal("port-refused", str(port))
         failure: OSError = socket.gaierror(socket.EAI_NONAME, "no address")
         tried = found[:_MAX_ADDRESSES]
         for number, endpoint in enumerate(tried):
@@ -562,7 +562,7 @@ class _Gate:
             peer = sock.getpeername()
             if not self.admits((str(peer[0]), int(peer[1]))):
                 sock.close()
-                raise _Refusal("address_refused", f"{host} led to {peer[0]}")
+                raise _Refusal("address-refused", f"{host} led to {peer[0]}")
             sock.settimeout(_left(until))
             return sock
         raise failure
@@ -585,7 +585,7 @@ class _TimedSocket(socket.socket):
 
     def recv_into(self, *args: Any, **kwargs: Any) -> int:
         if self.room <= 0:
-            raise _Refusal("too_large", "a head without end, or a body of nothing but framing")
+            raise _Refusal("too-large", "a head without end, or a body of nothing but framing")
         self.settimeout(_left(self.until))
         received = super().recv_into(*args, **kwargs)
         self.room -= received
@@ -660,8 +660,8 @@ def meaning(error: type[Exception]) -> tuple[type[FetchError], str, bool]:
 _MEANINGS: Final[tuple[tuple[tuple[type[Exception], ...], type[FetchError], str, bool], ...]] = (
     ((ssl.SSLError, urllib3_errors.SSLError), FetchTransient, "tls", True),
     ((socket.gaierror, urllib3_errors.NameResolutionError), FetchTransient, "dns", True),
-    ((UnicodeError, http.client.InvalidURL, urllib3_errors.LocationValueError), FetchRefused, "bad_url", False),
-    ((http.client.LineTooLong,), FetchRefused, "too_large", False),
+    ((UnicodeError, http.client.InvalidURL, urllib3_errors.LocationValueError), FetchRefused, "bad-url", False),
+    ((http.client.LineTooLong,), FetchRefused, "too-large", False),
     ((urllib3_errors.NewConnectionError, http.client.RemoteDisconnected), FetchTransient, "connection", True),
     ((TimeoutError, urllib3_errors.TimeoutError), FetchTransient, "timeout", True),
     ((OSError,), FetchTransient, "connection", True),
@@ -698,7 +698,7 @@ _MEANINGS: Final[tuple[tuple[tuple[type[Exception], ...], type[FetchError], str,
         "protocol",
         False,
     ),
-    ((http.client.HTTPException,), FetchRefused, "too_large", False),  # raised as such for more than 100 headers
+    ((http.client.HTTPException,), FetchRefused, "too-large", False),  # raised as such for more than 100 headers
 )
 _LOWER = (OSError, UnicodeError, http.client.HTTPException, urllib3_errors.HTTPError, _Refusal, codings.CodingError)
 

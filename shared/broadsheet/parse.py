@@ -76,11 +76,15 @@ class UnfinishedError(BroadsheetError):
 
 
 class _MovedError(BroadsheetError):
-    """A redirect to another host: that host has a turn and a robots.txt of its own."""
+    """A redirect to another origin: that has a robots.txt, and maybe a host's turn, of its own."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url, "moved")
         self.url = url
+
+
+class _DisallowedError(BroadsheetError):
+    """A redirect to where robots.txt doesn't want us."""
 
 
 class _Item(msgspec.Struct, frozen=True):
@@ -225,7 +229,7 @@ class Parser:
         visit.delay = max(visit.delay, min(robots.crawl_delay(AGENT) or 0.0, MAX_CRAWL_DELAY))
         if not robots.allows(url, AGENT):
             return self._without_page(item, "robots-disallowed")
-        return self._page(item, visit)
+        return self._page(item, visit, robots)
 
     def _trouble(self, visit: _Visit, error: FetchTransient) -> None:
         """Leave a troubled host alone: as long as it asks, or half the retry delay, doubling to 10 minutes
@@ -245,8 +249,7 @@ class Parser:
 
     def _robots_of(self, url: str, visit: _Visit) -> Robots | None:
         """The robots.txt that governs a URL; None when the host was asked for it just now, which is its one request."""
-        parts = urlsplit(url)
-        origin = f"{parts.scheme}://{parts.netloc}"
+        origin = _origin(url)
         now = self._clock()
         robots, until = self._robots.get(origin, (None, 0.0))
         if robots is not None and until > now:
@@ -271,21 +274,30 @@ class Parser:
         except FetchTransient:
             raise
         except FetchError as error:
-            return error.status or 404, b""  # what can't be had for good forbids nothing: RFC 9309 §2.3.1.3
+            # What isn't there forbids nothing (RFC 9309 §2.3.1.3), nor do redirects without end; what we refuse to read
+            # may forbid anything.
+            return error.status or (404 if error.reason == "too-many-redirects" else 503), b""
         return response.status, response.body
 
     # ---- one page ------------------------------------------------------------------------------------------------
 
-    def _page(self, item: _Item, visit: _Visit) -> Outcome:
-        """Fetch a page and commit its article."""
+    def _page(self, item: _Item, visit: _Visit, robots: Robots) -> Outcome:
+        """Fetch a page and commit its article; redirects are followed as far as `robots` governs them."""
         message = item.message
+
+        def follow(url: str) -> None:
+            if _origin(url) != _origin(message.url):
+                raise _MovedError(url)
+            if not robots.allows(url, AGENT):
+                raise _DisallowedError(url, "robots-disallowed")
+
         agent = self._source(message).user_agent
         visit.requests += 1
         try:
             response = self._client.get(
                 message.url,
                 headers={"User-Agent": agent} if agent else None,
-                before_host=self._refuse_host,
+                before_redirect=follow,
                 deadline=self._deadline - TIME_TO_COMMIT,
             )
         except FetchTransient as error:
@@ -295,15 +307,13 @@ class Parser:
             return self._without_page(item, error.reason, error.detail)
         except _MovedError as moved:
             return self._elsewhere(item, moved.url)
+        except _DisallowedError as disallowed:
+            return self._without_page(item, "robots-disallowed", disallowed.subject)
         visit.failures = 0
         return self._commit_page(item, response)
 
-    @staticmethod
-    def _refuse_host(url: str) -> None:
-        raise _MovedError(url)
-
     def _elsewhere(self, item: _Item, url: str) -> Outcome:
-        """The page moved to another host: go on there, when it is that host's turn."""
+        """The page moved to another origin: go on there, when it is that host's turn."""
         message = item.message
         if message.hops >= MAX_HOPS:
             return self._without_page(item, "too-many-redirects", url)
@@ -516,6 +526,11 @@ def _is_our_mistake(error: ClientError | BotoCoreError) -> bool:
     if isinstance(error, ClientError):
         return bool(error.response["Error"]["Code"] in ("ValidationException", "SerializationException"))
     return isinstance(error, ParamValidationError)
+
+
+def _origin(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _id_or_none(url: str) -> str | None:

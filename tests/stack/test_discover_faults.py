@@ -43,7 +43,7 @@ class World:
                 deadline: float | None = None,
             ) -> Response:
                 world.asked.append(url)
-                answer = world.pages.get(url, FetchGone(url, "http_404", status=404))
+                answer = world.pages.get(url, FetchGone(url, "http-404", status=404))
                 if isinstance(answer, Exception):
                     raise answer
                 return Response(url=url, status=200, headers={"etag": '"1"'}, body=answer)
@@ -113,7 +113,7 @@ def test_a_sitemap_that_cannot_be_read_keeps_none_of_the_others(maps: World) -> 
     assert "unread-" in outcome.reason
     assert [one.url for one in maps.sent()] == [f"{HOST}/2026/2-x"]
     maps.later()
-    maps.pages[f"{HOST}/b.xml"] = FetchGone(HOST, "http_404", status=404)
+    maps.pages[f"{HOST}/b.xml"] = FetchGone(HOST, "http-404", status=404)
     assert [one.status for one in maps.poll()] == ["failed"], "but none at all is a failure"
 
 
@@ -140,7 +140,7 @@ def test_a_long_sitemaps_past_is_fetched_bit_by_bit_and_announced_to_nobody(maps
 
 def test_a_host_that_wants_to_be_left_alone_is_by_all_its_sources_and_the_parser(cloud: Cloud) -> None:
     world = World(cloud, *(Source(id=f"s{n}", name="N", url=f"{HOST}/{n}") for n in range(3)))
-    tired = FetchTransient(HOST, "http_429", status=429)
+    tired = FetchTransient(HOST, "http-429", status=429)
     tired.host_wide, tired.retry_after = True, 1200.0
     world.pages[f"{HOST}/0"] = tired
     world.pages[f"{HOST}/1"] = world.pages[f"{HOST}/2"] = rss(1)

@@ -48,7 +48,7 @@ class Scripted(Client):
 
 def page(url: str) -> bytes | Exception:
     if url.endswith("/robots.txt"):
-        return FetchGone(url, "http_404", status=404)
+        return FetchGone(url, "http-404", status=404)
     day = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
     words = "".join(f"<p>On {name} the ferry sailed as it should, and nobody was left on the quay.</p>" for name in day)
     title = f"Ferry report {url[-1]}"
@@ -144,7 +144,7 @@ def test_a_defect_met_in_a_robots_file_is_its_messages_trouble(cloud: Cloud, cap
 def test_a_host_in_trouble_for_weeks_is_still_only_left_alone(cloud: Cloud) -> None:
     hosts = Hosts(cloud.dynamodb, cloud.state_table, run="run", lease=150)
     hosts.give_back(hosts.take("news.example", now=NOW), next_at=NOW, failures=5000)
-    down = FetchTransient(HOST, "http_503", status=503)
+    down = FetchTransient(HOST, "http-503", status=503)
     down.host_wide = True
     client = Scripted(lambda _: down)
     outcomes = parse(cloud, client, [message(n) for n in range(4)])
@@ -199,3 +199,47 @@ def test_every_message_has_one_outcome_however_slow_the_host_and_short_the_time(
     again = [one.retry_at or 0 for one in outcomes.values() if one.status == "postponed"]
     assert sorted(again) == [NOW + delay * n for n in range(1 if seconds >= 25 else 0, 6)][: len(again)]
     assert host_is_free(cloud, NOW + delay)
+
+
+class Redirecting(Scripted):
+    """Sends every page on to `target`, as the real client does: it asks before it follows."""
+
+    def __init__(self, target: str, robots: bytes = b"") -> None:
+        super().__init__(lambda url: robots if url.endswith("/robots.txt") else page(url))
+        self.target = target
+
+    def get(
+        self,
+        url: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        before_redirect: Callable[[str], None] | None = None,
+        before_host: Callable[[str], None] | None = None,
+        deadline: float | None = None,
+    ) -> Response:
+        if not url.endswith("/robots.txt"):
+            assert before_redirect is not None
+            before_redirect(self.target)
+            url = self.target
+        return super().get(url)
+
+
+def test_a_redirect_to_where_robots_forbid_is_not_followed(cloud: Cloud) -> None:
+    client = Redirecting(f"{HOST}/private/9", robots=b"User-agent: *\nDisallow: /private/")
+    outcome = parse(cloud, client, [message(1)])["m0"]
+    assert (outcome.status, outcome.reason) == ("unavailable", "robots-disallowed")
+    assert client.asked == [f"{HOST}/robots.txt"]
+
+
+@pytest.mark.parametrize("target", ["https://other.example/2026/9", "http://news.example/2026/9"])
+def test_a_redirect_to_another_origin_goes_on_there_in_its_own_time(cloud: Cloud, target: str) -> None:
+    outcome = parse(cloud, Redirecting(target), [message(1)])["m0"]
+    assert (outcome.status, outcome.reason) == ("postponed", "moved")
+    (sent,) = cloud.messages(cloud.queue_url)
+    again = decode(sent["Body"], message_id="m")
+    assert (again.url, again.id, again.hops) == (target, message(1).id, 1)
+
+
+def test_redirects_from_origin_to_origin_end(cloud: Cloud) -> None:
+    outcome = parse(cloud, Redirecting("https://other.example/2026/9"), [message(1, hops=5)])["m0"]
+    assert (outcome.status, outcome.reason) == ("unavailable", "too-many-redirects")

@@ -87,7 +87,7 @@ def test_every_story_ends_stored_or_with_its_reason(world: World) -> None:
     # the malformed feed breaks off within its last entry
     expected = {s.title for s in stories if s.answer not in ("missing", "disallowed") and s.slug != "cable-car"}
     assert set(stored) == expected
-    assert reasons == {"http_404": 1, "robots-disallowed": 1}
+    assert reasons == {"http-404": 1, "robots-disallowed": 1}
 
 
 def test_each_object_is_the_schema_and_agrees_with_its_record(world: World) -> None:
@@ -105,7 +105,7 @@ def test_each_object_is_the_schema_and_agrees_with_its_record(world: World) -> N
 def test_a_refused_page_is_told_from_the_feeds_own_text(world: World) -> None:
     record = world.titled("tofu-festival")
     article = msgspec.json.decode(world.objects[record.s3_key or ""], type=StoredArticle)
-    assert (article.origin, article.origin_reason) == ("feed", "http_403")
+    assert (article.origin, article.origin_reason) == ("feed", "http-403")
     assert article.provenance["title"].kind == "feed"
 
 

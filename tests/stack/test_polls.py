@@ -27,7 +27,7 @@ def test_a_state_is_read_back_as_it_was_saved(cloud: Cloud) -> None:
         next_at=NOW,
         failures=1.5,
         failing_since=NOW - 60,
-        reason="http_503",
+        reason="http-503",
         polled_at=NOW,
         changed_at=NOW,
         moved_to="https://news.example/new",

@@ -179,13 +179,13 @@ def test_a_message_too_long_for_sqs_goes_without_what_its_feed_said(cloud: Cloud
 
 
 def test_what_is_given_up_lies_in_the_dead_letter_queue_with_its_reason(cloud: Cloud) -> None:
-    failure = Failure(reason="http_503", error="FetchTransient: " + "é" * 5000, place="")
+    failure = Failure(reason="http-503", error="FetchTransient: " + "é" * 5000, place="")
     queue(cloud).give_up(encode(message(1)), failure, group_id="host1.example")
     queue(cloud).give_up("not json", Failure(reason="bad\x00\ud83d", error="x"))
     first, second = cloud.messages(cloud.dead_letter_url)
     assert decode(first["Body"], message_id="m") == message(1)
     assert first["MessageAttributes"].keys() == {"reason", "error"}
-    assert first["MessageAttributes"]["reason"]["StringValue"] == "http_503"
+    assert first["MessageAttributes"]["reason"]["StringValue"] == "http-503"
     assert len(first["MessageAttributes"]["error"]["StringValue"]) == 2000
     assert second["Body"] == "not json"
     assert second["MessageAttributes"]["reason"]["StringValue"] == "bad\ufffd\ufffd"

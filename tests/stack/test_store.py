@@ -160,15 +160,15 @@ def test_an_unavailable_page_gives_way_to_a_later_sighting_and_never_replaces_an
             ID, url="https://news.example/x", source="harbour", first_seen=SEEN, reason=reason, trace="t"
         )
 
-    give_up("http_404")
-    give_up("http_410")
+    give_up("http-404")
+    give_up("http-410")
     record = articles(cloud).record(ID)
     assert record is not None
-    assert (record.status, record.reason, record.announce, record.outbox_at) == ("unavailable", "http_410", False, None)
+    assert (record.status, record.reason, record.announce, record.outbox_at) == ("unavailable", "http-410", False, None)
     assert "sort_at" not in cloud.items(cloud.articles_table)[0], "not in consumers' index"
     _, new = commit(cloud, doc())
     assert new
-    give_up("http_404")
+    give_up("http-404")
     assert_one_article(cloud, ID)
 
 
@@ -231,7 +231,7 @@ def test_many_records_are_read_in_batches_and_each_once(cloud: Cloud) -> None:
     ids = [f"{n:026d}" for n in range(230)]
     for id in ids[::2]:
         articles(cloud).put_unavailable(
-            id, url="https://x.example/", source="harbour", first_seen=SEEN, reason="http_404", trace="t"
+            id, url="https://x.example/", source="harbour", first_seen=SEEN, reason="http-404", trace="t"
         )
     with before(cloud.dynamodb, "*", lambda _: None) as asked:
         found = articles(cloud).records(ids + ids)

@@ -30,7 +30,7 @@ def test_twice_over_the_sample_site_is_as_good_as_once(tmp_path: Path, capsys: p
     port = next(p for p in itertools.count(8810, 10) if free(*range(p, p + 4)))
     assert sample(tmp_path, port) == 0, capsys.readouterr().out
     said = capsys.readouterr().out
-    for word in ("stored", "from feed", "skipped", "again", "posted", "http_404", "http_403", "http_429", "timeout"):
+    for word in ("stored", "from feed", "skipped", "again", "posted", "http-404", "http-403", "http-429", "timeout"):
         assert word in said
     first = kept(tmp_path)
     records = json.loads((tmp_path / "tables" / "ArticlesTable.json").read_text())

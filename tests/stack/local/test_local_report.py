@@ -28,7 +28,7 @@ def columns(text: str) -> int:
     ("line", "expected"),
     [
         (page(status="stored", title="Bells", origin="page"), "stored    town          Bells"),
-        (page(status="unavailable", reason="http_404"), f"skipped   town          {'town.example/a':<56}http_404"),
+        (page(status="unavailable", reason="http-404"), f"skipped   town          {'town.example/a':<56}http-404"),
         (page(status="postponed", reason="timeout"), f"again     town          {'town.example/a':<56}timeout"),
         (
             page(status="given-up", reason="unexpected"),
@@ -45,12 +45,12 @@ def columns(text: str) -> int:
             },
             f"asked     town          {'2 new of 3 entries':<56}1 seen",
         ),
-        ({"service": "notify", "status": "retry", "channel": "c", "title": "Bells", "reason": "http_503"}, None),
+        ({"service": "notify", "status": "retry", "channel": "c", "title": "Bells", "reason": "http-503"}, None),
     ],
 )
 def test_an_outcome_is_a_line(line: dict[str, Any], expected: str | None) -> None:
     (said,) = told(line)
-    assert said == (expected or f"again     c             {'Bells':<56}http_503")
+    assert said == (expected or f"again     c             {'Bells':<56}http-503")
 
 
 @pytest.mark.parametrize("reason", ["crawl-delay", "host-busy", "host-paused", "deadline"])
@@ -72,12 +72,12 @@ def test_channels_told_together_share_a_line() -> None:
 
 @pytest.mark.parametrize("title", ["一" * 100, "a" * 100, "一a" * 50, "短"])
 def test_columns_line_up_in_any_script(title: str) -> None:
-    (said,) = told(page(status="stored", title=title, origin="feed", reason="http_403"))
-    assert columns(said.removesuffix("http_403")) == 80
+    (said,) = told(page(status="stored", title=title, origin="feed", reason="http-403"))
+    assert columns(said.removesuffix("http-403")) == 80
 
 
 def test_of_a_long_address_the_end_is_shown() -> None:
-    (said,) = told(page(status="unavailable", url="https://town.example/" + "x" * 90 + "/%E9%92%9F", reason="http_404"))
+    (said,) = told(page(status="unavailable", url="https://town.example/" + "x" * 90 + "/%E9%92%9F", reason="http-404"))
     assert "xxx/钟 " in said
     assert "…" in said
 

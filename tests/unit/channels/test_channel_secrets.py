@@ -52,7 +52,7 @@ def test_network_trouble_is_transient_and_does_not_show_the_url(announcement: An
 
 def test_an_address_we_may_not_post_to_closes_the_channel(announcement: Announcement) -> None:
     careful = Client(user_agent="broadsheet-tests")
-    with pytest.raises(ChannelClosedError, match="address_refused") as caught:
+    with pytest.raises(ChannelClosedError, match="address-refused") as caught:
         post("room", "slack", f"http://169.254.169.254/{TOKEN}", announcement, careful)
     assert TOKEN not in shown(caught.value)
 

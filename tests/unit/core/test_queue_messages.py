@@ -34,7 +34,7 @@ def test_a_message_comes_out_as_it_went_in() -> None:
         authors=("Ida", "Bo"),
         html=pack("<p>渡轮今天复航。</p>"),
     )
-    sent = message(entry=entry, announce=False, attempt=3, hops=1, not_before=1790000000.25, reason="http_503")
+    sent = message(entry=entry, announce=False, attempt=3, hops=1, not_before=1790000000.25, reason="http-503")
     assert decode(encode(sent), message_id="m") == sent
     assert entry.text == "<p>渡轮今天复航。</p>"
 
@@ -67,9 +67,9 @@ def test_packing_is_repeatable_and_small() -> None:
 def test_sending_again_counts_failures_only() -> None:
     first = message()
     waited = first.again(at=5.0, reason="host-busy")
-    failed = waited.again(at=9.0, reason="http_503", failed=True)
+    failed = waited.again(at=9.0, reason="http-503", failed=True)
     assert (waited.attempt, waited.not_before, waited.reason) == (0, 5.0, "host-busy")
-    assert (failed.attempt, failed.not_before, failed.reason) == (1, 9.0, "http_503")
+    assert (failed.attempt, failed.not_before, failed.reason) == (1, 9.0, "http-503")
     assert failed.first_seen == first.first_seen
 
 

@@ -37,7 +37,7 @@ def test_a_good_file_is_read_with_its_defaults() -> None:
     sources = parse(GOOD, kinds=KINDS)
     news = sources.source("news")
     assert news is not None
-    assert (news.kind, news.interval, news.delay, news.fetch, news.announce_first) == ("feed", 15, 5, "page", 1)
+    assert (news.kind, news.interval, news.delay, news.fetch, news.announce_first) == ("feed", 5, 5, "page", 1)
     assert sources.source("gone") is None
     assert [channel.interval for channel in sources.channels] == [None, 5]
 

@@ -38,7 +38,7 @@ def test_each_coding(coding: str) -> None:
 def test_one_byte_over_the_limit(coding: str) -> None:
     with pytest.raises(CodingError) as caught:
         decode(CODERS[coding](TEXT), coding, len(TEXT) - 1)
-    assert caught.value.reason == "too_large"
+    assert caught.value.reason == "too-large"
 
 
 @pytest.mark.parametrize("coding", CODERS)

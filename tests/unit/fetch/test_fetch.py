@@ -79,7 +79,7 @@ def test_an_unchanged_page(client_for: Callable[..., Client]) -> None:
         client = client_for(server)
         response = client.get(server.url(), headers={"If-None-Match": '"1"'})
         assert (response.status, response.body) == (304, b"")
-        with pytest.raises(FetchTransient, match="unasked_304"):
+        with pytest.raises(FetchTransient, match="unasked-304"):
             client.get(server.url())
     assert server.connections == 1
 
@@ -111,24 +111,24 @@ class TestRedirects:
         with serving(on) as server:
             client = client_for(server)
             assert len(client.get(server.url("/5")).redirects) == 5
-            with pytest.raises(FetchRefused, match="too_many_redirects"):
+            with pytest.raises(FetchRefused, match="too-many-redirects"):
                 client.get(server.url("/6"))
         assert len(server.asked) == 12
 
     @pytest.mark.parametrize(
         ("location", "reason"),
         [
-            ("file:///etc/passwd", "scheme_refused"),
-            ("ftp://example.org/", "scheme_refused"),
-            ("javascript:alert(1)", "scheme_refused"),
-            ("http://", "bad_url"),
-            ("http://[::1", "bad_url"),
-            ("http://example.org:99999/", "bad_url"),
-            ("/" + "x" * 9000, "bad_url"),
-            ("http://127.0.0.1:9001/2018-06-01/runtime/invocation/next", "address_refused"),
-            ("http://169.254.169.254/latest/meta-data/", "address_refused"),
-            ("http://2852039166/", "address_refused"),
-            ("//[::ffff:169.254.169.254]/", "address_refused"),
+            ("file:///etc/passwd", "scheme-refused"),
+            ("ftp://example.org/", "scheme-refused"),
+            ("javascript:alert(1)", "scheme-refused"),
+            ("http://", "bad-url"),
+            ("http://[::1", "bad-url"),
+            ("http://example.org:99999/", "bad-url"),
+            ("/" + "x" * 9000, "bad-url"),
+            ("http://127.0.0.1:9001/2018-06-01/runtime/invocation/next", "address-refused"),
+            ("http://169.254.169.254/latest/meta-data/", "address-refused"),
+            ("http://2852039166/", "address-refused"),
+            ("//[::ffff:169.254.169.254]/", "address-refused"),
         ],
     )
     def test_that_are_not_followed(self, location: str, reason: str, client_for: Callable[..., Client]) -> None:
@@ -191,25 +191,25 @@ class TestUrls:
     @pytest.mark.parametrize(
         ("url", "reason"),
         [
-            ("ftp://example.org/", "scheme_refused"),
-            ("file:///etc/passwd", "scheme_refused"),
-            ("data:text/html,x", "scheme_refused"),
-            ("example.org", "bad_url"),
-            ("", "bad_url"),
-            ("http://", "bad_url"),
-            ("http://exa mple.org/", "bad_url"),
-            ("http://example.org/a\r\nX-Injected: 1", "bad_url"),
-            ("http://example.org/\t", "bad_url"),
-            ("http://example.org/\x00", "bad_url"),
-            ("http://example.org/\x7f", "bad_url"),
-            ("http://example.org/\ud800", "bad_url"),
-            ("http://" + "a." * 50_000, "bad_url"),
-            ("http://" + "a" * 64 + ".example/", "bad_url"),  # a label too long for any name
-            ("http://example.org:22/", "port_refused"),
-            ("http://example.org:6379/", "port_refused"),
-            ("http://example.org:9001/", "port_refused"),
-            ("https://example.org:25/", "port_refused"),
-            ("http://8.8.8.8:53/", "port_refused"),
+            ("ftp://example.org/", "scheme-refused"),
+            ("file:///etc/passwd", "scheme-refused"),
+            ("data:text/html,x", "scheme-refused"),
+            ("example.org", "bad-url"),
+            ("", "bad-url"),
+            ("http://", "bad-url"),
+            ("http://exa mple.org/", "bad-url"),
+            ("http://example.org/a\r\nX-Injected: 1", "bad-url"),
+            ("http://example.org/\t", "bad-url"),
+            ("http://example.org/\x00", "bad-url"),
+            ("http://example.org/\x7f", "bad-url"),
+            ("http://example.org/\ud800", "bad-url"),
+            ("http://" + "a." * 50_000, "bad-url"),
+            ("http://" + "a" * 64 + ".example/", "bad-url"),  # a label too long for any name
+            ("http://example.org:22/", "port-refused"),
+            ("http://example.org:6379/", "port-refused"),
+            ("http://example.org:9001/", "port-refused"),
+            ("https://example.org:25/", "port-refused"),
+            ("http://8.8.8.8:53/", "port-refused"),
         ],
     )
     def test_refused_before_anything_is_asked(self, url: str, reason: str) -> None:
@@ -225,7 +225,7 @@ class TestUrls:
 
     @pytest.mark.parametrize("port", [80, 443, 8000, 8080, 8443, 8888, 8999])
     def test_ports_of_the_web(self, port: int) -> None:
-        with pytest.raises(FetchRefused, match="address_refused"):
+        with pytest.raises(FetchRefused, match="address-refused"):
             Client(user_agent="t", resolve=Names({"a.example": [["10.0.0.1"]]})).get(f"http://a.example:{port}/")
 
     def test_user_and_password_are_neither_sent_nor_told(self, client_for: Callable[..., Client]) -> None:
@@ -240,7 +240,7 @@ class TestUrls:
 
     @pytest.mark.parametrize("header", [("a b", "x"), ("x", "a\r\nb: c"), ("x", "a\nb"), ("x", "é"), ("", "x")])
     def test_headers_that_would_inject(self, header: tuple[str, str], client_for: Callable[..., Client]) -> None:
-        with serving(script({"/": PAGE})) as server, pytest.raises(FetchRefused, match="bad_header"):
+        with serving(script({"/": PAGE})) as server, pytest.raises(FetchRefused, match="bad-header"):
             client_for(server).get(server.url(), headers=dict([header]))
         assert not server.asked
 
@@ -408,7 +408,7 @@ class TestPost:
         assert "secret-token" not in told
 
     def test_to_nowhere_inside(self) -> None:
-        with pytest.raises(FetchRefused, match="address_refused"):
+        with pytest.raises(FetchRefused, match="address-refused"):
             Client(user_agent="t").post("http://169.254.169.254/", b"x")
 
 

@@ -57,9 +57,9 @@ def test_every_lower_exception_is_mapped(kind: type[Exception]) -> None:
         (urllib3.exceptions.IncompleteRead, (FetchTransient, "incomplete", False)),
         (urllib3.exceptions.InvalidChunkLength, (FetchTransient, "incomplete", False)),
         (http.client.UnknownProtocol, (FetchTransient, "protocol", False)),
-        (http.client.LineTooLong, (FetchRefused, "too_large", False)),
-        (http.client.HTTPException, (FetchRefused, "too_large", False)),
-        (UnicodeEncodeError, (FetchRefused, "bad_url", False)),
+        (http.client.LineTooLong, (FetchRefused, "too-large", False)),
+        (http.client.HTTPException, (FetchRefused, "too-large", False)),
+        (UnicodeEncodeError, (FetchRefused, "bad-url", False)),
     ],
 )
 def test_what_they_mean(kind: type[Exception], expected: tuple[type[FetchError], str, bool]) -> None:
@@ -82,8 +82,8 @@ def test_every_status_but_200_raises(status: int, kind: type[FetchError], host_w
         Client(user_agent="t", allowed_networks=[server.endpoint]).get(server.url("/a"))
     error = caught.value
     assert type(error) is kind
-    assert (error.status, error.reason, error.url) == (status, f"http_{status}", server.url("/a"))
-    assert error.trace[-1].what == f"http_{status}"
+    assert (error.status, error.reason, error.url) == (status, f"http-{status}", server.url("/a"))
+    assert error.trace[-1].what == f"http-{status}"
     if isinstance(error, FetchTransient):
         assert error.host_wide is host_wide
         assert error.retry_after == 120

@@ -13,7 +13,7 @@ NOTHING = PollOutcome(kind="unchanged")
 FOUND = PollOutcome(kind="changed", new=3, etag='"1"', last_modified="yesterday", body_hash="h")
 
 
-def failed(reason: str = "http_404", **given: float) -> PollOutcome:
+def failed(reason: str = "http-404", **given: float) -> PollOutcome:
     return msgspec.structs.replace(PollOutcome(kind="failed", reason=reason), **given)
 
 
@@ -91,12 +91,12 @@ def test_a_wish_holds_while_the_feed_does_not_change() -> None:
 
 def test_retry_after_of_an_answer_is_obeyed_up_to_a_day() -> None:
     assert wait(after(*[FOUND] * 50, msgspec.structs.replace(FOUND, retry_after=3 * HOUR))) >= 3 * HOUR * (1 - JITTER)
-    assert wait(after(failed("http_503", status=503, retry_after=3 * HOUR))) >= 3 * HOUR
-    assert wait(after(failed("http_503", status=503, retry_after=90 * DAY))) <= DAY
+    assert wait(after(failed("http-503", status=503, retry_after=3 * HOUR))) >= 3 * HOUR
+    assert wait(after(failed("http-503", status=503, retry_after=90 * DAY))) <= DAY
 
 
 def test_after_a_429_sources_of_one_host_do_not_come_back_together() -> None:
-    busy = failed("http_429", status=429, retry_after=600.0)
+    busy = failed("http-429", status=429, retry_after=600.0)
     ids = [msgspec.structs.replace(SOURCE, id=f"s{n}") for n in range(20)]
     due = [plan(PollState(), busy, source, now=NOW).next_at - NOW for source in ids]
     assert all(600 <= seconds <= 600 + HOUR for seconds in due)
@@ -107,9 +107,9 @@ def test_after_a_429_sources_of_one_host_do_not_come_back_together() -> None:
     ("outcome", "weight"),
     [
         (failed("html"), 1.0),
-        (failed("http_403", status=403), 1.0),
-        (failed("http_404", status=404), 0.5),
-        (failed("http_503", status=503), 0.5),
+        (failed("http-403", status=403), 1.0),
+        (failed("http-404", status=404), 0.5),
+        (failed("http-503", status=503), 0.5),
         (failed("timeout"), 0.5),
         (failed("dns"), 0.25),
     ],
@@ -163,7 +163,7 @@ def test_a_redirect_that_stops_or_changes_starts_anew() -> None:
 def test_a_moved_address_that_fails_for_good_is_given_up() -> None:
     state = moved(8)
     for number in range(3):
-        state = plan(state, failed("http_410", status=410), SOURCE, now=NOW + (number + 1) * HOUR)
+        state = plan(state, failed("http-410", status=410), SOURCE, now=NOW + (number + 1) * HOUR)
     assert polling.address(state, SOURCE.url) == SOURCE.url
 
 

@@ -83,7 +83,7 @@ def test_the_owner_of_a_broken_source_is_told_once_and_once_that_it_is_over(
     notices += [one.notice for one in stand.poll()]
     assert [notice for notice in notices if notice] == ["broken", "recovered"]
     told = [(one.getMessage(), vars(one)["reason"]) for one in caplog.records if "source-" in one.getMessage()]
-    assert told == [("source-broken", "http_404"), ("source-recovered", "")]
+    assert told == [("source-broken", "http-404"), ("source-recovered", "")]
     assert len(stand.stored) == 2, "never disabled for good"
 
 

@@ -232,6 +232,7 @@ class Client:
         before_redirect: Callable[[str], None] | None = None,
         before_host: Callable[[str], None] | None = None,
         deadline: float | None = None,
+        beginning: int | None = None,
     ) -> Response:
         """The page at `url`, over at most `Limits.redirects` redirects; raises a FetchError for anything else.
 
@@ -240,13 +241,14 @@ class Client:
         `before_host(target)` if it leads to another `urls.host_key`; what they raise ends the fetch and reaches the
         caller.
         `deadline` is an instant of the client's clock at which this ends, whatever the limits.
+        `beginning` is how many bytes of the page will do: what comes after is not read, and no page is too large.
         """
         call = _Call(self._limits, math.inf if deadline is None else deadline - self._clock())
         target = call.parsed(url)
-        sent = self._headers(call, headers)
+        sent = self._headers(call, headers if beginning is None else {**(headers or {}), "accept-encoding": "identity"})
         hops: list[tuple[int, str]] = []
         while True:
-            answer = self._exchange(_Request("GET", target, sent, None), call)
+            answer = self._exchange(_Request("GET", target, sent, None, beginning), call)
             if answer.status not in _REDIRECTS:
                 break
             if answer.location is None:
@@ -374,7 +376,7 @@ class Client:
             sock.until, sock.room = call.until, limits.body_bytes + limits.header_bytes
             call.note("answer", f"{response.status} {response.reason}".strip())
             if request.method == "GET" and response.status == 200:
-                content = self._page(response, call)
+                content = self._page(response, call, request.beginning)
             elif request.method == "GET":
                 content = _drained(response, sock, call)
             else:
@@ -394,8 +396,10 @@ class Client:
             raise
         return _Answer(response.status, response.headers, content)
 
-    def _page(self, response: HTTPResponse, call: "_Call") -> bytes:
-        """The whole body, decoded."""
+    def _page(self, response: HTTPResponse, call: "_Call", beginning: int | None) -> bytes:
+        """The whole body, decoded; or its beginning, from a host that sends it plain as it was asked to."""
+        if beginning is not None and not response.headers.get("content-encoding"):
+            return _beginning(response, beginning)
         limit = self._limits.body_bytes
         if (response.length_remaining or 0) > limit:
             raise _Refusal("too-large", f"{response.length_remaining} bytes announced")
@@ -446,6 +450,7 @@ class _Request(NamedTuple):
     target: can_ada.URL
     headers: Mapping[str, str]
     body: bytes | None
+    beginning: int | None = None
 
 
 class _Answer:

@@ -26,7 +26,7 @@ from broadsheet.extract import ExtractionError
 from broadsheet.fetch import Client, FetchError, FetchTransient, Response
 from broadsheet.hosts import BusyError, Hosts, Turn
 from broadsheet.queue import ArticleMessage, Failure, MessageError, Queue, decode, group
-from broadsheet.robots import Robots, from_answer
+from broadsheet.robots import MAX_BYTES, Robots, from_answer
 from broadsheet.source import Source, Sources
 from broadsheet.store import Articles, Record, StoreError, document, object_key
 from broadsheet.summary import summarize
@@ -269,7 +269,10 @@ class Parser:
         try:
             with self._hosts.borrowed(self._clock, visit.delay, held=visit.turn.host) as borrow:
                 response = self._client.get(
-                    f"{origin}/robots.txt", before_host=borrow, deadline=self._deadline - TIME_TO_COMMIT
+                    f"{origin}/robots.txt",
+                    before_host=borrow,
+                    deadline=self._deadline - TIME_TO_COMMIT,
+                    beginning=MAX_BYTES + 1,  # one more, so that a rule cut in two is seen to be
                 )
         except FetchTransient:
             raise

@@ -9,11 +9,12 @@ import msgspec
 
 from broadsheet.fetch import FetchDenied, FetchError, FetchGone, FetchTransient, Response
 from broadsheet.urls import host_key
-from tests.proofs.clock import Clock
+from tests.proofs.clock import START, Clock
 from tests.proofs.faults import Faults
 
 FETCH_TAKES, TIMEOUT_TAKES = 0.2, 12.0  # seconds
 ASKED_FOR = 120.0  # seconds of Retry-After
+LATER = 1800.0  # seconds after the start, further pages are published
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +82,8 @@ class Visit(msgspec.Struct, frozen=True):
     start: float
     end: float
     by: str
-    paused: float = 0.0  # seconds the answer asked to be left alone
+    paused: float  # seconds the answer asked to be left alone
+    in_turn: bool  # whether a worker had the host's turn
 
 
 class Post(msgspec.Struct, frozen=True):
@@ -100,14 +102,21 @@ class Internet:
     def __init__(self, clock: Clock, faults: Faults) -> None:
         self._clock = clock
         self._faults = faults
-        self.pages: dict[str, Page] = {}
+        self._pages: dict[str, Page] = {}
+        self._later: dict[str, Page] = {}
+        self.turn_of: Callable[[str], bool] = lambda _: True
         self.visits: list[Visit] = []
         self.posts: list[Post] = []
 
-    def begin(self, pages: Mapping[str, Page]) -> None:
-        """Forget everything; from now on there are these pages."""
-        self.pages = dict(pages)
+    def begin(self, pages: Mapping[str, Page], later: Mapping[str, Page]) -> None:
+        """Forget everything; there are these pages, and later those."""
+        self._pages, self._later = dict(pages), {**pages, **later}
         self.visits, self.posts = [], []
+
+    @property
+    def pages(self) -> dict[str, Page]:
+        """What is published by now."""
+        return self._pages if self._clock.now < START + LATER else self._later
 
     def client(self) -> "Client":
         """What a function fetches and posts with."""
@@ -147,6 +156,7 @@ class Client:
         before_redirect: Callable[[str], None] | None = None,
         before_host: Callable[[str], None] | None = None,
         deadline: float | None = None,
+        beginning: int | None = None,
     ) -> Response:
         """As the real one: redirects are followed, another host only after `before_host`."""
         hops: list[tuple[int, str]] = []
@@ -167,7 +177,7 @@ class Client:
         self._faults.process.between("fetching")
         asked = ASKED_FOR if kind == "throttle" else 0.0
         host, by = host_key(url), self._faults.process.function
-        self._internet.visits.append(Visit(host, url, start, self._clock.now, by, asked))
+        self._internet.visits.append(Visit(host, url, start, self._clock.now, by, asked, self._internet.turn_of(host)))
         if kind == "kill-after":
             self._faults.kill()
         if kind is not None:

@@ -41,6 +41,7 @@ class World:
                 before_redirect: Callable[[str], None] | None = None,
                 before_host: Callable[[str], None] | None = None,
                 deadline: float | None = None,
+                beginning: int | None = None,
             ) -> Response:
                 world.asked.append(url)
                 answer = world.pages.get(url, FetchGone(url, "http-404", status=404))

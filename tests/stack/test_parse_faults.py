@@ -38,6 +38,7 @@ class Scripted(Client):
         before_redirect: Callable[[str], None] | None = None,
         before_host: Callable[[str], None] | None = None,
         deadline: float | None = None,
+        beginning: int | None = None,
     ) -> Response:
         self.asked.append(url)
         answer = self.answer(url)
@@ -216,6 +217,7 @@ class Redirecting(Scripted):
         before_redirect: Callable[[str], None] | None = None,
         before_host: Callable[[str], None] | None = None,
         deadline: float | None = None,
+        beginning: int | None = None,
     ) -> Response:
         if not url.endswith("/robots.txt"):
             assert before_redirect is not None

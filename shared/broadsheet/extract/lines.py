@@ -48,7 +48,7 @@ class Box:
     """An element that makes a block; sums cover everything within it. `text`, `linked` and `prose` count characters."""
 
     __slots__ = (
-        "depth", "element", "first", "inner", "kind", "last", "linked", "names", "parent", "prose", "tag",
+        "depth", "element", "first", "kind", "last", "linked", "names", "parent", "prose", "tag",
         "text", "words",
     )  # fmt: skip
 
@@ -57,9 +57,6 @@ class Box:
         self.tag = tag
         self.parent = parent
         self.kind = kind
-        self.inner: list[Box] = []
-        if parent is not None:
-            parent.inner.append(self)
         self.depth: int = parent.depth + 1 if parent else 0
         get = element.get
         marks = get("class") or ""

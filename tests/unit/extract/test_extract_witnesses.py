@@ -1,0 +1,117 @@
+"""Who is believed about headline, authors and date, and what broken structured data still gives."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from broadsheet.article import Article
+from broadsheet.extract import extract
+from broadsheet.extract.authors import split_byline
+from broadsheet.extract.structured import load_json
+
+PROSE = "<p>The little ferry that carried commuters across the harbour will sail again, its owner said.</p>" * 4
+
+
+def article(head: str = "", top: str = "", body: str = PROSE, url: str = "https://quay.example/a") -> Article:
+    return extract(f"<html lang=en><head>{head}</head><body>{top}<div>{body}</div></body></html>".encode(), url)
+
+
+def ld(source: str) -> str:
+    return f'<script type="application/ld+json">{source}</script>'
+
+
+@pytest.mark.parametrize(
+    ("byline", "people", "agency"),
+    [
+        ("By Ada Brook and Sam Hill", ["Ada Brook", "Sam Hill"], None),
+        ("Von Ada Brook, Sam Hill und Lea Moss", ["Ada Brook", "Sam Hill", "Lea Moss"], None),
+        ("Ada Brook, Senior Reporter", ["Ada Brook"], None),
+        ("Ada Brook, AFP", ["Ada Brook"], "AFP"),
+        ("记者：林小舟、王一", ["林小舟", "王一"], None),
+        ("新华社", [], "Xinhua"),
+        ("admin", [], None),
+        ("https://quay.example/author/1", [], None),
+        ("x" * 5000, [], None),
+    ],
+)
+def test_a_byline_comes_apart_into_people_and_agency(byline: str, people: list[str], agency: str | None) -> None:
+    assert split_byline(byline) == (people, agency)
+
+
+def test_where_no_person_signs_the_agency_does() -> None:
+    found = article(ld('{"@type":"NewsArticle","author":{"@type":"Organization","name":"Reuters"}}'))
+    assert (found.authors, found.agency) == (("Reuters",), "Reuters")
+
+
+def test_the_headline_readers_see_beats_the_one_for_search_engines() -> None:
+    head = '<title>Ferry 2025: all you need | Quay</title><meta property="og:title" content="Ferry 2025: all you need">'
+    assert article(head, "<h1>Harbour ferry returns after a year</h1>").title == "Harbour ferry returns after a year"
+
+
+def test_a_lone_heading_with_the_sections_name_is_no_headline() -> None:
+    head = '<title>Harbour ferry returns | Quay</title><meta property="og:site_name" content="Quay">'
+    assert article(head, "<h1>Opinion</h1>").title == "Harbour ferry returns"
+
+
+def test_a_modified_date_is_not_taken_for_the_published_one() -> None:
+    found = article('<meta property="article:modified_time" content="2025-03-04T08:30:00Z">')
+    assert found.published_at is None
+    assert found.modified_at == datetime(2025, 3, 4, 8, 30, tzinfo=UTC)
+
+
+def test_a_visible_date_is_read_and_says_that_its_zone_is_unknown() -> None:
+    found = article(top="<h1>Harbour ferry returns after a year</h1><p class=date>4 March 2025, 8:30</p>")
+    assert found.published_at == datetime(2025, 3, 4, 8, 30, tzinfo=UTC)
+    assert "no zone" in found.provenance["published_at"].key
+
+
+def test_the_address_gives_the_day_if_nothing_else_does() -> None:
+    found = article(url="https://quay.example/2025/03/04/ferry")
+    assert found.published_at == datetime(2025, 3, 4, tzinfo=UTC)
+    assert found.provenance["published_at"].kind == "url"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '{"@type":"NewsArticle","datePublished":"2025-03-04T08:30:00Z"}',
+        '[{"@type":"WebSite"},{"@type":["NewsArticle"],"datePublished":"2025-03-04T08:30:00Z"}]',
+        '{"@graph":[{"@type":"WebPage","mainEntity":{"@type":"Article","datePublished":"2025-03-04T08:30:00Z"}}]}',
+        '<!-- {"@type":"NewsArticle","datePublished":"2025-03-04T08:30:00Z"} -->',
+        '{"@type":"NewsArticle","description":"two\nlines","datePublished":"2025-03-04T08:30:00Z",}',
+        '{"@type":"NewsArticle","headline":"a "quoted" word","datePublished":"2025-03-04T08:30:00Z"}',
+        '{"@type":"NewsArticle","datePublished":"2025-03-04T08:30:00Z"',
+        "{&quot;@type&quot;:&quot;NewsArticle&quot;,&quot;datePublished&quot;:&quot;2025-03-04T08:30:00Z&quot;}",
+    ],
+)
+def test_json_ld_is_read_in_every_shape_also_broken(source: str) -> None:
+    found = article(ld(source))
+    assert found.published_at == datetime(2025, 3, 4, 8, 30, tzinfo=UTC)
+    assert found.provenance["published_at"].kind == "json-ld"
+
+
+@pytest.mark.parametrize("source", ["", "{" * 100_000, '{"a":' * 100_000, "9" * 100_000, "null", '"x"', "[[[]]]"])
+def test_json_ld_that_is_an_attack_or_nothing_is_harmless(source: str) -> None:
+    load_json(source)
+    assert article(ld(source)).text
+
+
+def test_an_article_within_a_nav_is_still_found() -> None:
+    found = extract(f"<html><body><nav class=menu>{PROSE}</nav></body></html>".encode(), "https://quay.example/a")
+    assert found.text.startswith("The little ferry")
+
+
+def test_a_post_of_a_social_network_is_not_the_articles_text() -> None:
+    tweet = (
+        '<blockquote class="twitter-tweet"><p>Somebody said something about the ferry on the internet.</p></blockquote>'
+    )
+    assert "Somebody" not in article(body=PROSE + tweet + PROSE).text
+
+
+def test_chinese_briefs_are_articles() -> None:
+    found = extract(
+        "<html><body><h1>渡轮复航</h1><p>港口渡轮停航一年之后，将于下周一恢复，船票价格不变。</p></body></html>".encode(),
+        "https://x.example/",
+    )
+    assert found.text == "港口渡轮停航一年之后，将于下周一恢复，船票价格不变。"
+    assert (found.length_unit, found.length) == ("characters", 26)

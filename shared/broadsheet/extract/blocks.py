@@ -169,14 +169,18 @@ def _inner(line: Line) -> str:
 
 def _absolute(element: Element, url: str, links: dict[str, None]) -> None:
     for anchor in element.iter("a"):
-        if href := (anchor.get("href") or "").strip():
-            try:
-                target = urljoin(url, href)
-            except ValueError:
-                continue
+        # Browsers drop white space within an address before they look at its scheme.
+        href = "".join((anchor.get("href") or "").split())
+        try:
+            target = urljoin(url, href) if href else ""
+        except ValueError:
+            target = ""
+        if target.startswith(("http://", "https://", "mailto:")):
             anchor.set("href", target)
-            if target.startswith(("http://", "https://")):
+            if not target.startswith("mailto:"):
                 links[target] = None
+        else:
+            anchor.attrib.pop("href", None)
 
 
 def image_of(element: Element, box: Box, url: str) -> Image | None:

@@ -1,10 +1,12 @@
 """ministack, a second local AWS: it answers over HTTP and runs deployed functions, each in a process of its own."""
 
 import os
+import signal
 import socket
 import subprocess
 import tempfile
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -84,12 +86,10 @@ class Ministack:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        # Functions run in processes of its group, which outlive a polite request; nothing is worth waiting for.
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
         self._folder.cleanup()
 
     @property

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import msgspec
@@ -69,7 +69,7 @@ class Story:
 
     def what_remains(self, outputs: dict[str, str]) -> dict[str, bool]:
         aws = self.deployment.aws
-        asked = {
+        asked: dict[str, Callable[[], Any]] = {
             "bucket": lambda: aws.client("s3").head_bucket(Bucket=outputs["BucketName"]),
             "articles": lambda: aws.client("dynamodb").describe_table(TableName=outputs["ArticlesTableName"]),
             "state": lambda: aws.client("dynamodb").describe_table(TableName=outputs["StateTableName"]),
@@ -110,7 +110,8 @@ def test_the_first_deployment_creates_the_stack(story: Story) -> None:
 
 def test_every_article_arrives_through_the_stacks_own_mappings(story: Story) -> None:
     stories = [each for publication in story.site.publications for each in publication.stories]
-    expected = {each.title for each in stories if each.answer not in ("missing", "disallowed")}
+    # the malformed feed breaks off within its last entry
+    expected = {s.title for s in stories if s.answer not in ("missing", "disallowed") and s.slug != "cable-car"}
     assert Counter(record.title for record in story.stored) == Counter(expected)
 
 

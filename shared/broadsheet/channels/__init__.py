@@ -1,6 +1,7 @@
 """Where readers are: one module per kind of channel, each with a pure `render` and a `post`.
 
     render(kind, announcement) -> Message          what the channel would show, without its secret
+    room(kind, digest) -> int                      how many articles of a digest, an announcement of many, it shows
     post(channel_id, kind, secret, announcement, http) -> Receipt, or a DeliveryError
     find(channel_id, kind, secret, announcement, http, since) -> Receipt | None, for the kinds in READ_BACK
 
@@ -15,6 +16,7 @@ from typing import Any, Protocol, cast
 import msgspec
 
 from broadsheet.channels.announcement import Announcement, Receipt, delivery_id
+from broadsheet.channels.digest import Digest, compose, digest_id, plain_lines
 from broadsheet.channels.errors import (
     ChannelClosedError,
     DeliveryError,
@@ -29,16 +31,20 @@ __all__ = [
     "Announcement",
     "ChannelClosedError",
     "DeliveryError",
+    "Digest",
     "Http",
     "Message",
     "MessageRefusedError",
     "Receipt",
     "TransientDeliveryError",
+    "compose",
     "delivery_id",
+    "digest_id",
     "find",
     "interval",
     "post",
     "render",
+    "room",
 ]
 
 # The module of each kind, and the seconds it wants between two posts, by what its documentation allows.
@@ -78,6 +84,10 @@ class _Kind(Protocol):
     def post(self, channel: Channel, announcement: Announcement, http: Http) -> Receipt: ...
 
 
+class _Digests(Protocol):
+    def digest(self, digest: Digest) -> tuple[dict[str, Any], int]: ...
+
+
 class _ReadBack(Protocol):
     def find(self, channel: Channel, announcement: Announcement, http: Http, since: datetime) -> Receipt | None: ...
 
@@ -85,6 +95,12 @@ class _ReadBack(Protocol):
 def render(kind: str, announcement: Announcement) -> Message:
     """Formats `announcement` as a channel of `kind` shows it: within its limits, in its markup, escaped. Pure."""
     return Message(kind, _module(kind, kind).render(announcement))
+
+
+def room(kind: str, digest: Digest) -> int:
+    """How many of the digest's items, from the first, a channel of `kind` shows: at least one. Pure."""
+    module = _module(kind, kind)
+    return cast(_Digests, module).digest(digest)[1] if hasattr(module, "digest") else plain_lines(digest)[1]
 
 
 def post(channel_id: str, kind: str, secret: str, announcement: Announcement, http: Http) -> Receipt:

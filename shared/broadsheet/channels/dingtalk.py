@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from broadsheet.channels.announcement import Announcement, Receipt
+from broadsheet.channels.digest import Digest, fitting, remainder
 from broadsheet.channels.exchange import (
     Channel,
     Http,
@@ -29,6 +30,7 @@ _TITLE = 600  # bytes
 _SUMMARY = 2000
 _CONTEXT = 400
 _LINK = 500
+_DIGEST, _DIGEST_TITLE = 2600, 300
 
 _TRANSIENT = {-1: None, 88: 60.0, 130101: 600.0, 410100: 600.0}  # busy; too many calls; too many messages
 _REFUSED = {40035, 43004, 50002, 430101, 430102, 430103, 430104}  # parameters, format, content it won't have
@@ -43,6 +45,8 @@ class DingTalkSecret(Secret, frozen=True):
 
 def render(announcement: Announcement) -> dict[str, Any]:
     """Returns {"msgtype": "markdown", …}: the linked title, the summary, who said it when; nobody mentioned."""
+    if isinstance(announcement, Digest):
+        return digest(announcement)[0]
     title = fit(headline(announcement), _TITLE, inert, "bytes")
     address = link(announcement.url)
     linked = f"[{title}]({address})" if address and len(address) <= _LINK else title
@@ -50,6 +54,29 @@ def render(announcement: Announcement) -> dict[str, Any]:
     parts = [f"#### {linked}", fit(lead(announcement), _SUMMARY, inert, "bytes"), f"> {said}" if said else ""]
     text = "\n\n".join(part for part in parts if part)
     return {"msgtype": "markdown", "markdown": {"title": title, "text": text}, "at": {"isAtAll": False}}
+
+
+def digest(digest: Digest) -> tuple[dict[str, Any], int]:
+    """The message of a digest, and how many items it shows."""
+
+    def line(item: Announcement) -> str:
+        title, address = fit(headline(item), _DIGEST_TITLE, inert, "bytes"), link(item.url)
+        return f"• [{title}]({address})" if address and len(address) <= _LINK else f"• {title}"
+
+    lines, shown = fitting(
+        digest,
+        _DIGEST,
+        heading=lambda name: f"**{fit(name, _DIGEST_TITLE, inert, 'bytes')}**",
+        line=line,
+        size=lambda text: len(text.encode()) + 2,
+    )
+    said = " · ".join(part for part in (remainder(digest, shown), context(digest)) if part)
+    text = "\n\n".join([f"**{headline(digest)}**", *lines, *([said] if said else [])])
+    return {
+        "msgtype": "markdown",
+        "markdown": {"title": headline(digest), "text": text},
+        "at": {"isAtAll": False},
+    }, shown
 
 
 def post(channel: Channel, announcement: Announcement, http: Http) -> Receipt:

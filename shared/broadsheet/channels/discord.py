@@ -9,12 +9,14 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from broadsheet.channels.announcement import Announcement, Receipt
+from broadsheet.channels.digest import Digest, fitting, remainder
 from broadsheet.channels.exchange import Channel, Http, Response, Secret, encode, object_of, require_success, send
 from broadsheet.channels.wording import context, fit, headline, lead, link
 
 _TITLE = 256
 _DESCRIPTION = 3000
 _FOOTER = 2048
+_DIGEST = 4000
 
 
 class DiscordSecret(Secret, frozen=True):
@@ -25,6 +27,8 @@ class DiscordSecret(Secret, frozen=True):
 
 def render(announcement: Announcement) -> dict[str, Any]:
     """Returns {"embeds": [one], "allowed_mentions": nobody}."""
+    if isinstance(announcement, Digest):
+        return digest(announcement)[0]
     embed: dict[str, Any] = {"title": fit(headline(announcement), _TITLE, escape)}
     if address := link(announcement.url):
         embed["url"] = address
@@ -35,6 +39,26 @@ def render(announcement: Announcement) -> dict[str, Any]:
     if announcement.image and (image := link(announcement.image)):
         embed["thumbnail"] = {"url": image}
     return {"embeds": [embed], "allowed_mentions": {"parse": []}}
+
+
+def digest(digest: Digest) -> tuple[dict[str, Any], int]:
+    """The message of a digest, and how many items it shows: linked titles under their groups' names."""
+
+    def line(item: Announcement) -> str:
+        title, address = fit(headline(item), _TITLE, escape), link(item.url)
+        return f"• [{title}]({address})" if address else f"• {title}"
+
+    lines, shown = fitting(
+        digest,
+        _DIGEST,
+        heading=lambda name: f"**{fit(name, _TITLE, escape)}**",
+        line=line,
+        size=lambda text: len(text) + 1,
+    )
+    embed: dict[str, Any] = {"title": fit(headline(digest), _TITLE, escape), "description": "\n".join(lines)}
+    if said := " · ".join(part for part in (remainder(digest, shown), context(digest)) if part):
+        embed["footer"] = {"text": said}
+    return {"embeds": [embed], "allowed_mentions": {"parse": []}}, shown
 
 
 def post(channel: Channel, announcement: Announcement, http: Http) -> Receipt:

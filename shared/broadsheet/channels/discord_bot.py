@@ -7,6 +7,7 @@ from typing import Any
 
 from broadsheet.channels import discord
 from broadsheet.channels.announcement import Announcement, Receipt
+from broadsheet.channels.digest import Digest
 from broadsheet.channels.exchange import Channel, Http, Secret, encode, send
 
 _NONCE = 25  # characters at most
@@ -26,6 +27,11 @@ def render(announcement: Announcement) -> dict[str, Any]:
     if announcement.in_reply_to:
         message["message_reference"] = {"message_id": announcement.in_reply_to, "fail_if_not_exists": False}
     return message
+
+
+def digest(digest: Digest) -> tuple[dict[str, Any], int]:
+    """The message of a digest, and how many items it shows."""
+    return render(digest), discord.digest(digest)[1]
 
 
 def post(channel: Channel, announcement: Announcement, http: Http) -> Receipt:

@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 from broadsheet.channels.announcement import Announcement, Receipt
+from broadsheet.channels.digest import Digest, fitting, remainder
 from broadsheet.channels.errors import DeliveryError
 from broadsheet.channels.exchange import Channel, Http, Response, Secret, encode, object_of, refusal, send, text_of
 from broadsheet.channels.wording import context, fit, headline, lead, link, word
@@ -18,6 +19,8 @@ from broadsheet.channels.wording import context, fit, headline, lead, link, word
 _TITLE = 1_500  # bytes; with the summary well under 20 KB even if JSON escapes every character
 _SUMMARY = 6_000
 _CONTEXT = 500
+_DIGEST, _DIGEST_TITLE = 16_000, 400
+_ELEMENTS = 48  # more make a card that phones show badly
 
 _RATE_LIMITED = {9499, 11232, 99991400}
 _CLOSED = {
@@ -37,6 +40,8 @@ class FeishuSecret(Secret, frozen=True):
 
 def render(announcement: Announcement) -> dict[str, Any]:
     """Returns {"msg_type": "interactive", "card": …}: a title, the summary, who said it when, and a button to it."""
+    if isinstance(announcement, Digest):
+        return digest(announcement)[0]
     elements: list[dict[str, Any]] = []
     if summary := fit(lead(announcement), _SUMMARY, unit="bytes"):
         elements.append({"tag": "div", "text": _text(summary)})
@@ -47,14 +52,39 @@ def render(announcement: Announcement) -> dict[str, Any]:
     if said := fit(context(announcement), _CONTEXT, unit="bytes"):
         elements.append({"tag": "note", "elements": [_text(said)]})
     title = fit(headline(announcement), _TITLE, unit="bytes")
-    card: dict[str, Any] = {
+    card = _card(title, elements)
+    if address:
+        card["card_link"] = {"url": address}
+    return {"msg_type": "interactive", "card": card}
+
+
+def digest(digest: Digest) -> tuple[dict[str, Any], int]:
+    """The card of a digest, and how many items it shows: each a line with a button to it, under its group's name."""
+
+    def line(item: Announcement) -> dict[str, Any]:
+        shown = {"tag": "div", "text": _text(fit(headline(item), _DIGEST_TITLE, unit="bytes"))}
+        address = link(item.url)
+        button = {"tag": "button", "text": _text(word("read", item.language)), "type": "default", "url": address}
+        return {**shown, "extra": button} if address else shown
+
+    elements, shown = fitting(
+        digest,
+        _DIGEST,
+        heading=lambda name: {"tag": "note", "elements": [_text(fit(name, _DIGEST_TITLE, unit="bytes"))]},
+        line=line,
+        size=lambda element: max(len(encode(element)) + 1, _DIGEST // _ELEMENTS),
+    )
+    if told := " · ".join(part for part in (remainder(digest, shown), context(digest)) if part):
+        elements.append({"tag": "note", "elements": [_text(told)]})
+    return {"msg_type": "interactive", "card": _card(headline(digest), elements)}, shown
+
+
+def _card(title: str, elements: list[dict[str, Any]]) -> dict[str, Any]:
+    return {
         "config": {"wide_screen_mode": True},
         "header": {"template": "blue", "title": _text(title)},
         "elements": elements,
     }
-    if address:
-        card["card_link"] = {"url": address}
-    return {"msg_type": "interactive", "card": card}
 
 
 def post(channel: Channel, announcement: Announcement, http: Http) -> Receipt:

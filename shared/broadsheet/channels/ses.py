@@ -5,7 +5,7 @@ from broadsheet.channels.announcement import Announcement, Receipt
 from broadsheet.channels.aws import call, client
 from broadsheet.channels.exchange import Channel, Http, Secret
 
-render = mail.render
+render, digest = mail.render, mail.digest
 
 
 class SesSecret(Secret, frozen=True):

@@ -5,9 +5,11 @@ the picture it refuses the whole message. https://docs.slack.dev/messaging/sendi
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from broadsheet.channels.announcement import Announcement, Receipt
+from broadsheet.channels.digest import Digest, fitting, remainder
 from broadsheet.channels.exchange import (
     Channel,
     Http,
@@ -25,6 +27,8 @@ _SECTION = 3000
 _FALLBACK = 4000
 _FALLBACK_TITLE = 500
 _CONTEXT = 1000
+_DIGEST = 11_000  # characters of all blocks, which Slack holds to some 13,000
+_DIGEST_TITLE, _DIGEST_LINK = 300, 2000
 
 # Slack's words for a webhook that no message will pass again, whatever the status they come with.
 _CLOSED = {
@@ -53,12 +57,14 @@ def render(announcement: Announcement) -> dict[str, Any]:
 
     Slack shows `text` in notifications only; others show it instead of blocks, and read Markdown and @all in it.
     """
+    if isinstance(announcement, Digest):
+        return digest(announcement)[0]
     address = link(announcement.url)
     opening, closing = (f"<{escape(address)}|", ">") if address else ("", "")
     room = _SECTION - len(opening) - 3
     title = f"*{opening}{fit(headline(announcement), room, _literal)}{closing}*"
     blocks: list[dict[str, Any]] = [
-        {"type": "section", "text": {"type": "mrkdwn", "text": title, "verbatim": True}},
+        _section(title),
     ]
     if summary := fit(lead(announcement), _SECTION, escape):
         blocks.append({"type": "section", "text": {"type": "plain_text", "text": summary, "emoji": False}})
@@ -68,6 +74,36 @@ def render(announcement: Announcement) -> dict[str, Any]:
     if summary := fit(lead(announcement), _FALLBACK - len(fallback) - 1, _inert):
         fallback += f"\n{summary}"
     return {"text": fallback, "blocks": blocks, "unfurl_links": False, "unfurl_media": False}
+
+
+def digest(digest: Digest) -> tuple[dict[str, Any], int]:
+    """The message of a digest, and how many items it shows: sections of linked titles under their groups' names."""
+
+    def line(item: Announcement, escaped: Callable[[str], str] = _literal) -> str:
+        address, title = escape(link(item.url) or ""), fit(headline(item), _DIGEST_TITLE, escaped)
+        return f"• <{address}|{title}>" if 0 < len(address) <= _DIGEST_LINK else f"• {title}"
+
+    lines, shown = fitting(
+        digest,
+        _DIGEST,
+        heading=lambda name: f"*{fit(name, _DIGEST_TITLE, _literal)}*",
+        line=line,
+        size=lambda text: len(text) + 1,
+    )
+    blocks = [_section(f"*{fit(headline(digest), _DIGEST_TITLE, _literal)}*")]
+    while lines:
+        full = next((n for n in range(1, len(lines) + 1) if sum(map(len, lines[:n])) + n > _SECTION), len(lines) + 1)
+        blocks.append(_section("\n".join(lines[: full - 1])))
+        lines = lines[full - 1 :]
+    told = " · ".join(part for part in (remainder(digest, shown), context(digest)) if part)
+    if told:
+        blocks.append({"type": "context", "elements": [{"type": "plain_text", "text": escape(told), "emoji": False}]})
+    fallback = [fit(headline(digest), _DIGEST_TITLE, _inert), *(line(item, _inert) for item in digest.items[:shown])]
+    return {"text": "\n".join(fallback), "blocks": blocks, "unfurl_links": False, "unfurl_media": False}, shown
+
+
+def _section(text: str) -> dict[str, Any]:
+    return {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
 
 
 def post(channel: Channel, announcement: Announcement, http: Http) -> Receipt:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 
 from broadsheet.channels import slack
 from broadsheet.channels.announcement import Announcement, Receipt
+from broadsheet.channels.digest import Digest
 from broadsheet.channels.errors import DeliveryError
 from broadsheet.channels.exchange import (
     Channel,
@@ -55,6 +56,11 @@ def render(announcement: Announcement) -> dict[str, Any]:
     metadata = {"event_type": _EVENT, "event_payload": {"delivery_id": announcement.delivery_id}}
     thread = {"thread_ts": announcement.in_reply_to} if announcement.in_reply_to else {}
     return {**slack.render(announcement), "metadata": metadata, **thread}
+
+
+def digest(digest: Digest) -> tuple[dict[str, Any], int]:
+    """The message of a digest, and how many items it shows."""
+    return render(digest), slack.digest(digest)[1]
 
 
 def post(channel: Channel, announcement: Announcement, http: Http) -> Receipt:

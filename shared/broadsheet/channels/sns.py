@@ -9,6 +9,7 @@ from typing import Any
 from broadsheet.channels import webhook
 from broadsheet.channels.announcement import Announcement, Receipt
 from broadsheet.channels.aws import call, client
+from broadsheet.channels.digest import Digest
 from broadsheet.channels.exchange import Channel, Http, Secret
 from broadsheet.channels.wording import fit, headline
 
@@ -26,8 +27,9 @@ class SnsSecret(Secret, frozen=True):
 def render(announcement: Announcement) -> dict[str, Any]:
     """Returns {"Subject", "Message", "MessageAttributes"} as Publish takes them."""
     body = webhook.render(announcement)
-    for field in ("title", "summary"):
-        body["article"][field] = fit(body["article"][field], _LONGEST)
+    for article in body.get("articles") or [body["article"]]:
+        for field in ("title", "summary"):
+            article[field] = fit(article[field], _LONGEST)
     subject = headline(announcement).encode("ascii", "ignore").decode()
     subject = "".join(c for c in subject if c.isprintable()).strip()
     told = {"delivery_id": announcement.delivery_id, "kind": announcement.kind, "language": announcement.language}
@@ -38,6 +40,11 @@ def render(announcement: Announcement) -> dict[str, Any]:
             name: {"DataType": "String", "StringValue": value} for name, value in told.items() if value
         },
     }
+
+
+def digest(digest: Digest) -> tuple[dict[str, Any], int]:
+    """The message of a digest, and how many articles it has."""
+    return render(digest), webhook.digest(digest)[1]
 
 
 def post(channel: Channel, announcement: Announcement, _http: Http) -> Receipt:

@@ -15,10 +15,13 @@ from typing import Any, Literal
 import msgspec
 
 from broadsheet.channels.announcement import Announcement, Receipt
+from broadsheet.channels.digest import Digest
 from broadsheet.channels.exchange import Channel, Http, Secret, encode, require_success, send
 from broadsheet.channels.wording import link, plain
 
 SCHEMA: Literal["broadsheet.announcement.v1"] = "broadsheet.announcement.v1"
+DIGEST_SCHEMA: Literal["broadsheet.digest.v1"] = "broadsheet.digest.v1"
+_DIGEST = 80_000  # bytes of articles: in ASCII-escaped JSON within the 256 KB of an SNS message
 
 
 class WebhookSecret(Secret, frozen=True):
@@ -55,14 +58,64 @@ class WebhookBody(msgspec.Struct, frozen=True, kw_only=True):
     article: WebhookArticle
 
 
+class WebhookDigest(msgspec.Struct, frozen=True, kw_only=True):
+    """Several articles in one post; `more` further ones come in the next."""
+
+    schema: Literal["broadsheet.digest.v1"]
+    id: str
+    possible_repeat: bool
+    more: int
+    articles: list[WebhookArticle]
+
+
 def schema() -> dict[str, Any]:
     """The JSON Schema of the body; within v1 fields are only added."""
     return msgspec.json.schema(WebhookBody)
 
 
+def digest_schema() -> dict[str, Any]:
+    """The JSON Schema of a digest's body, which a channel gets that asks for digests, or after a burst of articles."""
+    return msgspec.json.schema(WebhookDigest)
+
+
 def render(announcement: Announcement) -> dict[str, Any]:
+    if isinstance(announcement, Digest):
+        return digest(announcement)[0]
     a = announcement
-    article = WebhookArticle(
+    body = WebhookBody(
+        schema=SCHEMA,
+        id=a.delivery_id,
+        kind=a.kind,
+        possible_repeat=a.possible_repeat,
+        changes=plain(a.changes),
+        article=_article(a),
+    )
+    built: dict[str, Any] = msgspec.to_builtins(body)
+    return built
+
+
+def digest(digest: Digest) -> tuple[dict[str, Any], int]:
+    """The body of a digest, and how many articles it has."""
+    articles: list[WebhookArticle] = []
+    room = _DIGEST
+    for article in map(_article, digest.items):
+        room -= len(msgspec.json.encode(article))
+        if articles and room < 0:
+            break
+        articles.append(article)
+    body = WebhookDigest(
+        schema=DIGEST_SCHEMA,
+        id=digest.delivery_id,
+        possible_repeat=digest.possible_repeat,
+        more=digest.more + len(digest.items) - len(articles),
+        articles=articles,
+    )
+    built: dict[str, Any] = msgspec.to_builtins(body)
+    return built, len(articles)
+
+
+def _article(a: Announcement) -> WebhookArticle:
+    return WebhookArticle(
         id=a.article_id,
         url=a.url,
         title=plain(a.title),
@@ -75,16 +128,6 @@ def render(announcement: Announcement) -> dict[str, Any]:
         section=plain(a.section) if a.section else None,
         tags=[plain(tag) for tag in a.tags],
     )
-    body = WebhookBody(
-        schema=SCHEMA,
-        id=a.delivery_id,
-        kind=a.kind,
-        possible_repeat=a.possible_repeat,
-        changes=plain(a.changes),
-        article=article,
-    )
-    built: dict[str, Any] = msgspec.to_builtins(body)
-    return built
 
 
 def post(channel: Channel, announcement: Announcement, http: Http) -> Receipt:

@@ -7,6 +7,7 @@ https://developer.work.weixin.qq.com/document/path/91770
 from typing import Any
 
 from broadsheet.channels.announcement import Announcement, Receipt
+from broadsheet.channels.digest import Digest, fitting, remainder
 from broadsheet.channels.exchange import (
     Channel,
     Http,
@@ -24,6 +25,7 @@ _TITLE = 600  # bytes
 _SUMMARY = 2400
 _CONTEXT = 400
 _LINK = 600
+_DIGEST, _DIGEST_TITLE = 3300, 300
 
 _TRANSIENT = {-1: None, 45009: 60.0, 45033: 60.0}  # busy; over the minute's limit; too many at once
 _CLOSED = {93000, 93004, 93008, 93017}  # no such webhook, bot switched off, bot not in the group
@@ -37,6 +39,8 @@ class WeComSecret(Secret, frozen=True):
 
 def render(announcement: Announcement) -> dict[str, Any]:
     """Returns {"msgtype": "markdown", …}: the linked title, the summary, and who said it when."""
+    if isinstance(announcement, Digest):
+        return digest(announcement)[0]
     title = fit(headline(announcement), _TITLE, inert, "bytes")
     address = link(announcement.url)
     linked = f"[{title}]({address})" if address and len(address) <= _LINK else title
@@ -44,6 +48,25 @@ def render(announcement: Announcement) -> dict[str, Any]:
     comment = f'<font color="comment">{said}</font>' if said else ""
     parts = [f"**{linked}**", fit(lead(announcement), _SUMMARY, inert, "bytes"), comment]
     return {"msgtype": "markdown", "markdown": {"content": "\n".join(part for part in parts if part)}}
+
+
+def digest(digest: Digest) -> tuple[dict[str, Any], int]:
+    """The message of a digest, and how many items it shows."""
+
+    def line(item: Announcement) -> str:
+        title, address = fit(headline(item), _DIGEST_TITLE, inert, "bytes"), link(item.url)
+        return f"• [{title}]({address})" if address and len(address) <= _LINK else f"• {title}"
+
+    lines, shown = fitting(
+        digest,
+        _DIGEST,
+        heading=lambda name: f"**{fit(name, _DIGEST_TITLE, inert, 'bytes')}**",
+        line=line,
+        size=lambda text: len(text.encode()) + 2,
+    )
+    said = " · ".join(part for part in (remainder(digest, shown), context(digest)) if part)
+    text = "\n".join([f"**{headline(digest)}**", *lines, *([said] if said else [])])
+    return {"msgtype": "markdown", "markdown": {"content": text}}, shown
 
 
 def post(channel: Channel, announcement: Announcement, http: Http) -> Receipt:

@@ -25,6 +25,14 @@ _WORDS = {
         "de": "möglicherweise doppelt",
         "es": "posible repetición",
     },
+    "digest": {
+        "en": "{n} new articles",
+        "zh": "{n} 篇新文章",
+        "fr": "{n} nouveaux articles",
+        "de": "{n} neue Artikel",
+        "es": "{n} artículos nuevos",
+    },
+    "more": {"en": "+{n} more", "zh": "另有 {n} 篇", "fr": "+{n} autres", "de": "+{n} weitere", "es": "+{n} más"},
     "read": {"en": "Read the article", "zh": "阅读原文", "fr": "Lire l’article", "de": "Artikel lesen", "es": "Leer"},
 }
 # Controls, and the bidirectional overrides that let a title rearrange what stands around it.

@@ -63,7 +63,7 @@ def detect(text: str) -> str | None:
     letters = len("".join(_WORD.findall(sample)))
     if not letters:
         return None
-    for language, script in _SCRIPTS:
+    for language, script in () if sample.isascii() else _SCRIPTS:
         # Kana make up a third of Japanese, Latin words a part of any language: a fifth of the letters decides.
         if len(re.findall(f"[{script}]", sample)) > 0.2 * letters:
             return _cyrillic(sample) if language == "ru" else language
@@ -88,5 +88,7 @@ def _cyrillic(sample: str) -> str:
 def writes_without_spaces(text: str) -> bool:
     """Whether a text's length is counted in characters: Chinese, Japanese and Thai."""
     sample = text[:_SAMPLE]
+    if sample.isascii():
+        return False
     dense = len(_SPACELESS.findall(sample))
     return dense > 0.3 * max(1, len("".join(_WORD.findall(sample))))

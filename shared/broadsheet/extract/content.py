@@ -143,6 +143,7 @@ class Finder:
                 or box.names & DISCARD_ROLES
                 or box.names & POSTS
             )
+            and not (box.tag == "figure" and any(line.kind == "cell" for line in self.page.within(box)))
             and box.text < LARGE_PART * text
             and box.prose < LARGE_PART * prose
         }
@@ -239,7 +240,7 @@ class Finder:
                 continue
             if self._is_dropped(line.box, box) or line.kind == "caption" or is_furniture(line):
                 continue
-            if line.linked > 0.6 * len(line.text):
+            if line.linked > 0.6 * len(line.text) and line.kind != "heading":
                 continue
             if line.kind == "heading" and self._is_headline(line, kept):
                 continue

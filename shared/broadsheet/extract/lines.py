@@ -41,7 +41,9 @@ _UNNAMED: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
 @lru_cache(maxsize=8192)
 def _names_and_words(marks: str) -> tuple[frozenset[str], frozenset[str]]:
     """Class names and the words they are made of; cached because a page repeats a few of them hundreds of times."""
-    return frozenset(marks.lower().split()), frozenset(_WORD.findall(_CAMEL.sub(" ", marks).lower()))
+    lower = marks.lower()
+    parted = lower if lower == marks else _CAMEL.sub(" ", marks).lower()
+    return frozenset(lower.split()), frozenset(_WORD.findall(parted))
 
 
 class Box:

@@ -22,7 +22,7 @@ promotion advert advertisement ads ad adv sponsored sponsor outbrain taboola rec
 recommendation recommend breadcrumb breadcrumbs pagination pager navigation nav navbar menu footer masthead cookie
 cookies consent gdpr popup modal byline author authors bio dateline timestamp tags taglist keywords copyright
 disclaimer credit credits caption mostread popular trending teaser teasers readmore seealso upsell donate login
-register print toolbar followus ratings screenreader crosspromo interstitial infobox factbox faktenbox expandable
+register print toolbar followus ratings screenreader crosspromo interstitial infobox factbox faktenbox disclosure
 affiliate shengming statement relread tuijian xiangguan daohang
 """
 # Words that mark the standfirst.

@@ -50,8 +50,8 @@ def parse(text: str, url: str) -> Element:
     pieces = text.split("<")
     if len(pieces) > MAX_TAGS:
         raise ExtractionError(url, "too-many-tags", f"{len(pieces)} tags, at most {MAX_TAGS}")
-    for piece in pieces:
-        if len(piece) > _LONG_TAG and _attributes(piece) > MAX_ATTRIBUTES:
+    for piece in [piece for piece in pieces if len(piece) > _LONG_TAG]:
+        if _attributes(piece) > MAX_ATTRIBUTES:
             raise ExtractionError(url, "too-many-attributes", f"a tag has more than {MAX_ATTRIBUTES}")
     parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
     try:

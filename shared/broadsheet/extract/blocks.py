@@ -180,7 +180,7 @@ def _absolute(element: Element, url: str, links: dict[str, None]) -> None:
             if not target.startswith("mailto:"):
                 links[target] = None
         else:
-            anchor.attrib.pop("href", None)
+            anchor.attrib.pop("href", "")
 
 
 def image_of(element: Element, box: Box, url: str) -> Image | None:

@@ -166,6 +166,8 @@ class Client:
             if page is None or not page.moved:
                 return msgspec.structs.replace(self._internet.answer(url, headers or {}), redirects=tuple(hops))
             hops.append((302, page.moved))
+            if before_redirect:
+                before_redirect(page.moved)
             if before_host and host_key(page.moved) != host_key(url):
                 before_host(page.moved)
             url = page.moved

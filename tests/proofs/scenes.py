@@ -18,6 +18,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     sources: str
     pages: dict[str, Page]
+    later: dict[str, Page] = {}
     articles: dict[str, frozenset[str]]
     unavailable: int = 0
     parked: tuple[str, ...] = ()
@@ -110,6 +111,7 @@ def _knots() -> Scene:
 
 def _text() -> Scene:
     """Two feeds whose text is the article: nobody's turn keeps two workers from committing one at once."""
+    kite = Page(url=f"{HARBOUR}/kite", title="The kite that came down behind the brewery")
     lamp = Page(url=f"{HARBOUR}/lamp", title="A street lamp that has never been switched off")
     return Scene(
         name="text",
@@ -127,7 +129,25 @@ def _text() -> Scene:
             Page(url=f"{HARBOUR}/city", body=feed((lamp, True))),
             lamp,
         ),
-        articles={lamp.title: frozenset({"town"})},
+        later=_pages(Page(url=f"{HARBOUR}/feed", body=feed((kite, True), (lamp, True))), kite),
+        articles={lamp.title: frozenset({"town"}), kite.title: frozenset({"town"})},
+    )
+
+
+def _sole() -> Scene:
+    """One article."""
+    swans = Page(url=f"{HARBOUR}/swans", title="Two swans close the harbour gate")
+    return Scene(
+        name="sole",
+        sources="""
+            channels:
+              - {id: town, kind: webhook, interval: 0}
+            sources:
+              - {id: harbour, name: Harbour, url: "https://harbour.example/feed", channels: [town],
+                 delay: 1, interval: 100, announce_first: 100}
+        """,
+        pages=_pages(Page(url=f"{HARBOUR}/feed", body=feed(swans)), swans),
+        articles={swans.title: frozenset({"town"})},
     )
 
 
@@ -154,4 +174,4 @@ def _dead() -> Scene:
     )
 
 
-SCENES = {scene.name: scene for scene in (_plain(), _knots(), _text(), _dead())}
+SCENES = {scene.name: scene for scene in (_plain(), _knots(), _text(), _sole(), _dead())}

@@ -87,7 +87,9 @@ def _articles(scene: Scene, backstage: Backstage, verdict: Verdict) -> None:
 
 def _announcements(scene: Scene, posts: list[Post], verdict: Verdict) -> None:
     heard: defaultdict[tuple[str, str], list[Post]] = defaultdict(list)
-    by_url = {page.canonical or page.url: page.title for page in scene.pages.values() if page.title}
+    by_url = {
+        page.canonical or page.url: page.title for page in (*scene.pages.values(), *scene.later.values()) if page.title
+    }
     for post in posts:
         heard[(post.channel, by_url.get(post.url, post.url))].append(post)
     for title, channels in scene.articles.items():
@@ -105,6 +107,7 @@ def _politeness(scene: Scene, visits: list[Visit], verdict: Verdict, *, deaths: 
     by_host: defaultdict[str, list[Visit]] = defaultdict(list)
     for visit in sorted(visits, key=lambda visit: visit.start):
         by_host[visit.host].append(visit)
+    verdict.broken += [f"asked out of turn: {visit.url}" for visit in visits if not visit.in_turn]
     for host, asked in by_host.items():
         for before, after in pairwise(asked):
             apart = after.start - before.start

@@ -18,10 +18,11 @@ from broadsheet.secrets import Secrets
 from local.drive import QueuePump, StreamPump
 from local.embedded import EmbeddedAws
 from local.runtime import Invocation
+from local.stack import Function
 from tests.proofs.backstage import Backstage
 from tests.proofs.clock import START, Clock
 from tests.proofs.faults import Faults, KilledError, Process
-from tests.proofs.internet import Internet
+from tests.proofs.internet import LATER, Internet
 from tests.proofs.plans import Plan
 from tests.proofs.scenes import SCENES, Scene
 from tests.proofs.verdict import Verdict, judge
@@ -44,6 +45,7 @@ class World:
         self.faults = Faults(self.clock)
         self.internet = Internet(self.clock, self.faults)
         self.invocations: list[Invocation] = []
+        self.internet.turn_of = self._turn_of
 
     def __enter__(self) -> Self:
         with ExitStack() as starting:
@@ -70,6 +72,11 @@ class World:
                 ("moto.core.responses.method_names_from_class", cache(method_names_from_class)),
             ):
                 starting.enter_context(patch(target, stand_in))
+            for name, key in FUNCTIONS.items():  # by its name, so that a proof may take a guard out of it
+                starting.enter_context(patch.dict(self._aws._runtime._handlers, {key: self._handler(name)}))
+            self._aws.client("s3").put_bucket_versioning(  # which moto's CloudFormation leaves out
+                Bucket=self._aws.resource("Bucket"), VersioningConfiguration={"Status": "Enabled"}
+            )
             for channel in ("town", "desk"):
                 self._put_secret(channel, f"https://chat.example/hooks/{channel}")
             self._put_secret(
@@ -81,6 +88,14 @@ class World:
     def __exit__(self, *exception: object) -> None:
         self._exit.close()
 
+    def _handler(self, name: str) -> Any:
+        module: Any = self.modules[name]
+
+        def handle(event: Any, context: Any) -> Any:
+            return module.lambda_handler(event, context)
+
+        return handle
+
     def _put_secret(self, channel: str, value: str) -> None:
         name = f"/broadsheet/broadsheet/channels/{channel}"
         self._aws.client("ssm").put_parameter(Name=name, Value=value, Type="SecureString")
@@ -90,7 +105,12 @@ class World:
     def run(self, plan: Plan) -> Verdict:
         """Let the plan's faults befall its scene, and judge what came of it."""
         self.begin(plan)
-        self._fire({"job": "poll"}, "discover")
+        self.fire({"job": "poll"}, "discover")
+        return self.settled()
+
+    def settled(self) -> Verdict:
+        """Let the dust settle, and judge."""
+        plan = self.faults.plan
         settled = self._settle()
         verdict = self.judged()
         if not settled:
@@ -112,7 +132,7 @@ class World:
         self.clock.now = START
         self.backstage.clear()
         self._sources.write_text(self.scene.sources, encoding="utf-8")
-        self.internet.begin(self.scene.pages)
+        self.internet.begin(self.scene.pages, self.scene.later)
         self.faults.begin(plan)
         self.invocations = []
         stack = self._aws.stack
@@ -146,6 +166,27 @@ class World:
         self.invocations.append(invocation)
         return invocation
 
+    def function(self, name: str) -> Function:
+        """A function as deployed."""
+        return self._aws.stack.functions[FUNCTIONS[name]]
+
+    def next_messages(self) -> dict[str, Any]:
+        """The next batch of the queue; time passes until there is one."""
+        while (event := self.queue.take()) is None:
+            self.clock.to(min(at for at, _ in self._coming()))
+        return event
+
+    def parse_next(self) -> None:
+        """Let parse have the next batch of the queue."""
+        self.queue.settle(self.invoke("parse", {**self.next_messages()}))
+
+    def acknowledge(self, ends: list[tuple[BaseException | None, Any]], events: tuple[Any, Any]) -> None:
+        """Delete from the queue what two workers were given and did not give back."""
+        for (error, result), event in zip(ends, events, strict=True):
+            self.queue.settle(
+                Invocation(function="", trigger="", request_id="", event=event, error=error, result=result)
+            )
+
     # ---- what AWS does -------------------------------------------------------------------------------------------
 
     def _settle(self) -> bool:
@@ -157,18 +198,15 @@ class World:
                 return True
             self.clock.to(at)
             if event is not None:
-                self._fire(*event)
+                self.fire(*event)
         return False
 
     def _is_settled(self, at: float) -> bool:
         if self.backstage.waiting("ParseQueue") or self.stream.backlog() or any(self._due()):
             return False
+        settled = max(self.faults.last_fault, START + LATER if self.scene.later else 0.0)
         polled = [item["polled_at"] for item in self._state("poll") if not item["failures"]]
-        return (
-            len(polled) == self.scene.sources.count("url:")
-            and min(polled) > self.faults.last_fault + 60
-            and at > self.faults.last_fault + SETTLED
-        )
+        return len(polled) == self.scene.sources.count("url:") and min(polled) > settled + 60 and at > settled + SETTLED
 
     def _coming(self) -> Iterator[tuple[float, tuple[Any, str] | None]]:
         """What happens when, with the event and function it starts, if any."""
@@ -186,15 +224,20 @@ class World:
         """When a schedule comes next, not before `earliest`."""
         return max(self._last[every] + every, START + math.ceil((earliest - START) / every) * every)
 
+    def _turn_of(self, host: str) -> bool:
+        """Whether some worker has the host's turn."""
+        return any(i["lease_until"] >= self.clock.now for i in self._state("turn") if i["pk"] == f"host#{host}")
+
     def _due(self) -> Iterator[float]:
         for item in self.backstage.items("StateTable"):
-            if item.get("status") in ("pending", "claimed"):
+            if item.get("status") in ("pending", "claimed") and "due_at" in item:
                 yield item["due_at"]
 
     def _state(self, sk: str) -> list[dict[str, Any]]:
         return [item for item in self.backstage.items("StateTable") if item["sk"] == sk]
 
-    def _fire(self, event: dict[str, Any], name: str) -> None:
+    def fire(self, event: dict[str, Any], name: str) -> None:
+        """Let a schedule's time come."""
         every = {"poll": POLL_EVERY, "post-due": POST_EVERY, "sweep": SWEEP_EVERY}[event["job"]]
         self._last[every] = START + (self.clock.now - START) // every * every
         kind = self.faults.point("schedule", event["job"])

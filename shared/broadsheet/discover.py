@@ -128,6 +128,15 @@ def pick(feed: Feed, source: Source, window: Window | None, *, last_new: float =
     )
 
 
+def read(source: Source, response: Response) -> Feed:
+    """The feed, listing or sitemap in an answer; of a sitemap index the addresses of its sitemaps."""
+    if source.kind == "listing":
+        return listing.parse(response.body, url=response.url, select=source.select or "a")
+    if source.kind == "feed":
+        return feeds.parse(response.body, url=response.url, content_type=response.headers.get("content-type"))
+    return sitemap.parse(response.body, url=response.url, content_type=response.content_type)
+
+
 class Discoverer:
     """One run of the job. `clock` gives epoch seconds, `deadline` is on it."""
 
@@ -294,11 +303,7 @@ class Discoverer:
 
     def _read(self, source: Source, response: Response, visit: _Visit) -> Feed:
         """The entries behind a source, of a sitemap index those of its newest sitemaps that can be read."""
-        if source.kind == "listing":
-            return listing.parse(response.body, url=response.url, select=source.select or "a")
-        if source.kind == "feed":
-            return feeds.parse(response.body, url=response.url, content_type=response.headers.get("content-type"))
-        feed = sitemap.parse(response.body, url=response.url, content_type=response.content_type)
+        feed = read(source, response)
         entries = list(feed.entries)
         failure: FetchError | FeedError | None = None
         unread: list[str] = []

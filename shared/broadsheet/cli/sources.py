@@ -1,0 +1,229 @@
+"""`broadsheet sources`: see what a source gives, and keep the file that lists them."""
+
+from collections import Counter
+from pathlib import Path
+from typing import BinaryIO
+
+import boto3
+import click
+import msgspec
+from msgspec.structs import replace
+
+from broadsheet import source, urls
+from broadsheet.cli import sources_text
+from broadsheet.cli.deployment import Deployment
+from broadsheet.cli.look import CONTACT
+from broadsheet.cli.probe import Probe, probe, probe_source
+from broadsheet.feeds import opml
+from broadsheet.fetch import Client, user_agent
+from broadsheet.polling import PollState
+from broadsheet.polls import Polls
+from broadsheet.source import Source, Sources
+
+_WHY = {
+    "announce": "stored and announced",
+    "store": "stored, announced to nobody: past the first poll's announce_first, or older than the source",
+    "seen": "shown by the source before",
+    "later": "left for the next poll: more is new than one may send",
+    "twice": "another entry is the same article",
+    "no-link": "names no page",
+    "off-site": "leaves the source's site; `off_site: true` takes it",
+}
+
+_file = click.option(
+    "--file",
+    "path",
+    default="shared/sources.yaml",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The file.",
+)
+_stack = click.option("--stack", envvar="BROADSHEET_STACK", help="A deployed stack whose memory of the sources counts.")
+_json = click.option("--json", "as_json", is_flag=True, help="For programs.")
+_channels = click.option("--channel", "channels", multiple=True, help="Id of a channel that is to hear of it.")
+_allow = click.option(
+    "--allow", multiple=True, metavar="CIDR", help="A network outside the public internet that may be fetched."
+)
+
+
+@click.group("sources")
+def sources_() -> None:
+    """Check, add, list, import and export sources."""
+
+
+@sources_.command()
+@click.argument("wanted", metavar="URL-OR-ID")
+@_file
+@_stack
+@_json
+@_allow
+def check(wanted: str, path: Path, stack: str | None, as_json: bool, allow: tuple[str, ...]) -> None:
+    """Ask one source, and show what it would enqueue and why not the rest.
+
+    Of a URL that is a page, the feed that it names is taken. Without --stack every poll is a first poll.
+    """
+    client = _client(allow)
+    listed = _listed(wanted, path)
+    if listed is None:
+        found = probe(wanted, client)
+    elif stack is None:
+        found = probe_source(listed, client)
+    else:
+        polls = _polls(stack)
+        state = polls.states([listed.id]).get(listed.id)
+        found = probe_source(listed, client, window=polls.window(listed.id), state=state)
+    if as_json:
+        click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
+    else:
+        _show(found)
+
+
+@sources_.command()
+@click.argument("url")
+@click.option("--id", "source_id", help="Its id.  [default: made from its host]")
+@click.option("--name", help="Its name.  [default: its title]")
+@_channels
+@_file
+@_allow
+def add(
+    url: str, *, source_id: str | None, name: str | None, channels: tuple[str, ...], path: Path, allow: tuple[str, ...]
+) -> None:
+    """Find the feed of a URL, check it, and append it to the file, whose comments and order stay."""
+    text, known = _read(path)
+    found = probe(url, _client(allow))
+    if twin := _twin(found.source.url, known):
+        raise click.ClickException(f"{found.source.url} is in {path} already, as {twin.id}")
+    id = source_id or sources_text.free_id(_label(found.source.url), (one.id for one in known.sources))
+    made = replace(found.source, id=id, name=name or found.source.name, channels=channels)
+    path.write_text(sources_text.added(text, [made], name=str(path)), encoding="utf-8")
+    _show(replace(found, source=made))
+    click.echo(f"added to {path} as {made.id}")
+
+
+@sources_.command("import")
+@click.argument("file", type=click.File("rb"))
+@_channels
+@_file
+def import_opml(file: BinaryIO, channels: tuple[str, ...], path: Path) -> None:
+    """Append the feeds of an OPML file. None is asked: `sources check` does that."""
+    text, known = _read(path)
+    made: list[Source] = []
+    ends: Counter[str] = Counter()
+    for one in opml.read(file.read(), name=file.name):
+        together = Sources(sources=(*known.sources, *made))
+        try:
+            twin = _twin(one.feed_url, together)
+        except urls.UrlError as error:
+            click.echo(f"{one.feed_url}: {error.reason}", err=True)
+            ends["skipped"] += 1
+            continue
+        if twin:
+            ends["known"] += 1
+            continue
+        id = sources_text.free_id(_label(one.feed_url), (source.id for source in together.sources))
+        made.append(Source(id=id, name=one.title or one.feed_url, url=one.feed_url, channels=channels))
+        ends["added"] += 1
+    path.write_text(sources_text.added(text, made, name=str(path)), encoding="utf-8")
+    click.echo(", ".join(f"{number} {end}" for end, number in sorted(ends.items())) or "no feeds in it")
+
+
+@sources_.command()
+@click.argument("file", type=click.File("wb"), default="-")
+@_file
+def export(file: BinaryIO, path: Path) -> None:
+    """Write the file's feeds as OPML, for other readers. Sitemaps and listings have no place there."""
+    sources = source.load(path).sources
+    listed = [one for one in sources if one.kind == "feed"]
+    file.write(opml.write(opml.Subscription(one.url, one.name) for one in listed))
+    if left := [one.id for one in sources if one.kind != "feed"]:
+        click.echo(f"left out, being no feeds: {', '.join(left)}", err=True)
+
+
+@sources_.command("list")
+@_file
+@_stack
+@_json
+def list_(path: Path, stack: str | None, as_json: bool) -> None:
+    """Show the file's sources; with --stack also which are broken or silent, and why."""
+    sources = source.load(path).sources
+    states = _polls(stack).states([one.id for one in sources]) if stack else {}
+    if as_json:
+        rows = [msgspec.to_builtins(one) | ({"state": states.get(one.id)} if stack else {}) for one in sources]
+        click.echo(msgspec.json.format(msgspec.json.encode(rows)).decode())
+        return
+    width = max((len(one.id) for one in sources), default=0)
+    for one in sources:
+        standing = f"  {_standing(states.get(one.id))}" if stack else ""
+        click.echo(f"{one.id:<{width}}  {one.kind:<7}  {one.interval:4g} min{standing}  {one.url}")
+
+
+def _show(found: Probe) -> None:
+    for link in found.links:
+        click.echo(f"the page names {link.url} ({link.title})")
+    click.secho(f"{found.source.url}", bold=True)
+    facts = {
+        "kind": f"{found.feed}, {found.encoding}",
+        "title": found.title,
+        "language": found.language,
+        "moved to": found.moved_to,
+        "warnings": ", ".join(found.warnings),
+        "ttl": found.ttl_minutes and f"{found.ttl_minutes} min",
+        "updates": found.update_minutes and f"every {found.update_minutes} min",
+        "hub": found.hub,
+        "goes on at": found.next_url,
+        "sitemaps": found.children and f"{len(found.children)}, of which the newest was read",
+        "off-site": "all its articles lie elsewhere" if found.source.off_site else None,
+        "asked again": f"in {found.minutes:g} min",
+    }
+    for name, value in facts.items():
+        if value:
+            click.echo(f"  {name:<12}{value}")
+    for one in found.verdicts:
+        date = f"{one.published_at:%Y-%m-%d %H:%M}" if one.published_at else "undated"
+        text = "  with its text" if one.full_text else ""
+        click.echo(f"  {one.verdict:<9} {date:<16}  {one.title[:60]}{text}\n{'':12}{one.url or 'no address'}")
+    ends = Counter(one.verdict for one in found.verdicts)
+    for end, number in ends.most_common():
+        click.echo(f"{number} {end}: {_WHY.get(end, 'its address is no article’s')}")
+    if not ends:
+        click.echo("no entries")
+
+
+def _standing(state: PollState | None) -> str:
+    if state is None:
+        return "never asked"
+    return f"{state.trouble or 'well'}{f': {state.reason}' if state.reason else ''}"
+
+
+def _listed(wanted: str, path: Path) -> Source | None:
+    """The source of the file that is meant, by id or by URL; None for a URL that isn't there."""
+    if not wanted.startswith(("http://", "https://")):
+        found = source.load(path).source(wanted)
+        if found is None:
+            raise click.BadParameter(f"no source {wanted!r} in {path}", param_hint="URL-OR-ID")
+        return found
+    return _twin(wanted, source.load(path)) if path.exists() else None
+
+
+def _twin(url: str, known: Sources) -> Source | None:
+    wanted = urls.canonicalize(url)
+    return next((one for one in known.sources if urls.canonicalize(one.url) == wanted), None)
+
+
+def _label(url: str) -> str:
+    """What a site is called for short: `rfi` of www.rfi.fr."""
+    return urls.registrable_domain(url).partition(".")[0]
+
+
+def _read(path: Path) -> tuple[str, Sources]:
+    if not path.exists():
+        return "", Sources(sources=())
+    return path.read_text(encoding="utf-8"), source.load(path)
+
+
+def _polls(stack: str) -> Polls:
+    return Polls(boto3.client("dynamodb"), Deployment(stack).output("StateTableName"))
+
+
+def _client(allow: tuple[str, ...]) -> Client:
+    return Client(user_agent=user_agent(CONTACT), allowed_networks=allow)

@@ -65,7 +65,7 @@ def feed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder)))
     base = f"http://127.0.0.1:{server.server_address[1]}"
     (folder / "feed.xml").write_text(FEED.format(base=base), encoding="utf-8")
-    page = f'<meta charset="utf-8"><title>t</title><body><h1>渡口的老钟又响了</h1>{BODY}</body>'
+    page = f'<meta charset="utf-8"><title>渡口的老钟又响了</title><body><h1>渡口的老钟又响了</h1>{BODY}</body>'
     (folder / "clock.html").write_text(page, encoding="utf-8")
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()

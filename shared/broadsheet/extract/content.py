@@ -240,7 +240,8 @@ class Finder:
                 continue
             if self._is_dropped(line.box, box) or line.kind == "caption" or is_furniture(line):
                 continue
-            if line.linked > 0.6 * len(line.text) and line.kind != "heading":
+            # A subhead may be a link; in Chinese pages such a heading is another article's.
+            if line.linked > 0.6 * len(line.text) and (self.dense or line.kind != "heading"):
                 continue
             if line.kind == "heading" and self._is_headline(line, kept):
                 continue
@@ -248,9 +249,16 @@ class Finder:
                 kept += waiting
                 kept.append(line)
                 waiting = []
-            elif kept or line.kind == "heading":
+            elif line.kind == "heading" or (kept and self._is_beside_prose(line)):
                 waiting.append(line)
         return kept
+
+    def _is_beside_prose(self, line: Line) -> bool:
+        """Whether a short line stands among paragraphs: players, buttons and counters keep to boxes of their own."""
+        if line.kind != "paragraph":
+            return True
+        parent = line.box.parent
+        return line.box.prose > 0 or (parent is not None and parent.prose > 0)
 
     def _is_headline(self, line: Line, kept: list[Line]) -> bool:
         """Whether a heading is the article's own, perhaps with a kicker before it."""

@@ -101,6 +101,12 @@ def test_an_article_within_a_nav_is_still_found() -> None:
     assert found.text.startswith("The little ferry")
 
 
+def test_a_box_that_holds_most_of_the_page_is_kept_whatever_its_name() -> None:
+    elsewhere = "<div><p>Readers wrote to us about something else entirely, and at some length as well.</p></div>"
+    page = f"<html><body><nav class=menu>{PROSE}</nav>{elsewhere}</body></html>"
+    assert "The little ferry" in extract(page.encode(), "https://quay.example/a").text
+
+
 def test_a_post_of_a_social_network_is_not_the_articles_text() -> None:
     tweet = (
         '<blockquote class="twitter-tweet"><p>Somebody said something about the ferry on the internet.</p></blockquote>'

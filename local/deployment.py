@@ -62,6 +62,7 @@ class Deployment:
             "SourcesObjectArn": "arn:aws:s3:::settings/sources.yaml",
             "FetchSeconds": "2",
             "RetryDelay": "1",
+            "ParseConcurrency": "2",  # each of ministack's workers unpacks the layer for itself
             **parameters,
         }
         said = self._sam(

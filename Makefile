@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONPATH := shared
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint lock clean
+.PHONY: help run test proof lint lock clean
 
 include sam.mk
 
@@ -24,6 +24,9 @@ run: $(VENV)/.ready ## the pipeline over a sample site; FEED=<url> for a real fe
 
 test: lint ## lint, types and every test
 	$(BIN)/pytest
+
+proof: $(VENV)/.ready ## every death at every step, and what it came to; PLAN='<line>' replays one plan
+	@$(if $(PLAN),PLAN='$(PLAN)' $(BIN)/pytest tests/proofs -k this_plan,PROOF=full $(BIN)/pytest tests/proofs)
 
 lint: $(VENV)/.ready ## ruff and mypy alone
 	$(BIN)/ruff check .

@@ -1,5 +1,6 @@
 """How far the proofs go, and the measures they print."""
 
+import multiprocessing
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from tests.proofs.plans import Plan
 from tests.proofs.verdict import Verdict
 from tests.proofs.world import World
 
+MANY = 50  # plans worth a process of their own
 FULL = os.environ.get("PROOF") == "full"  # `make proof`; else a slice that `make test` has time for
 
 
@@ -45,6 +47,33 @@ def measures() -> Measures:
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     with World(tmp_path_factory.mktemp("world")) as up:
         yield up
+
+
+Run = tuple[Verdict, list[str]]  # and the points it came to
+
+
+def run_all(world: World, plans: list[Plan]) -> list[Run]:
+    """Run plans, many of them on all processors: each works on a copy of the world as it is now."""
+    if len(plans) < MANY:
+        return [_run(world, plan) for plan in plans]
+    forking = multiprocessing.get_context("fork")
+    shares = [plans[i :: os.cpu_count()] for i in range(os.cpu_count() or 1)]
+    pipes = [forking.Pipe(duplex=False) for _ in shares]
+    workers = [
+        forking.Process(target=lambda share=share, end=end: end.send([_run(world, plan) for plan in share]))
+        for share, (_, end) in zip(shares, pipes, strict=True)
+    ]
+    for worker, (_, end) in zip(workers, pipes, strict=True):
+        worker.start()
+        end.close()
+    done = [iter(end.recv()) for end, _ in pipes]
+    for worker in workers:
+        worker.join()
+    return [next(done[i % len(shares)]) for i in range(len(plans))]
+
+
+def _run(world: World, plan: Plan) -> Run:
+    return world.run(plan), world.faults.points
 
 
 def part_of(plans: list[Plan], number: int) -> list[Plan]:

@@ -46,6 +46,7 @@ class World:
         self.internet = Internet(self.clock, self.faults)
         self.invocations: list[Invocation] = []
         self.internet.turn_of = self._turn_of
+        self.patience = PATIENCE
 
     def __enter__(self) -> Self:
         with ExitStack() as starting:
@@ -149,8 +150,8 @@ class World:
         """A new process of a function: nothing in its memory."""
         module: Any = self.modules[name]
         module.client = self.internet.client()
-        if name == "parse":
-            module.robots.clear()
+        for memory in ("robots", "recent"):
+            getattr(module, memory, {}).clear()
         if name == "notify":
             module.secrets = Secrets(module.ssm, module.SETTINGS.secrets_path, clock=self.clock.time)
         return Process(name)
@@ -191,7 +192,7 @@ class World:
 
     def _settle(self) -> bool:
         """Deliver, and let time jump to what comes next, until nothing is left to come; False if that never is."""
-        for _ in range(PATIENCE):
+        for _ in range(self.patience):
             self._deliver()
             at, event = min(self._coming(), key=lambda coming: coming[0])
             if self._is_settled(at):

@@ -1,0 +1,173 @@
+"""Two workers at once: every order in which the calls of two invocations of a function can fall.
+
+One worker moves at a time, from one call to the next, and a schedule such as `ABBA` says whose move it is; when it is
+used up, A goes on to its end, then B. Exploring follows every schedule to its end and then turns at each of its moves.
+"""
+
+import io
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from typing import Any
+
+import msgspec
+
+from local.runtime import Context
+from tests.proofs.faults import Process
+from tests.proofs.plans import Plan
+from tests.proofs.verdict import Verdict
+from tests.proofs.world import World
+
+MOVES = 60  # of both workers together; more is a mistake
+
+
+class Race(msgspec.Struct, frozen=True):
+    """`prepare` brings a world of this scene to where two workers start, and gives their events."""
+
+    name: str
+    scene: str
+    function: str
+    prepare: Callable[[World], tuple[Any, Any]]
+
+
+def _polled(world: World) -> None:
+    world.fire({"job": "poll"}, "discover")
+
+
+def _committed(world: World) -> dict[str, Any]:
+    """What the stream says of the first commits."""
+    _polled(world)
+    while not (records := world.stream.take()):
+        world.parse_next()
+    return records
+
+
+def _two_polls(_: World) -> tuple[Any, Any]:
+    return {"job": "poll"}, {"job": "poll"}
+
+
+def _one_batch_of_messages(world: World) -> tuple[Any, Any]:
+    _polled(world)
+    event = world.next_messages()
+    return event, event
+
+
+def _one_page(world: World) -> tuple[Any, Any]:
+    """The feed was polled just now: the page's first turn is to wait."""
+    _polled(world)
+    world.parse_next()
+    event = world.next_messages()
+    return event, event
+
+
+def _two_messages(world: World) -> tuple[Any, Any]:
+    _polled(world)
+    first, second = world.next_messages()["Records"][:2]
+    return {"Records": [first]}, {"Records": [second]}
+
+
+def _one_batch_of_the_stream(world: World) -> tuple[Any, Any]:
+    records = _committed(world)
+    return records, records
+
+
+def _due(world: World) -> tuple[Any, Any]:
+    """The stream has lost its records; the sweep has found them."""
+    _committed(world)
+    world.clock.to(world.clock.now + 3600)
+    world.fire({"job": "sweep"}, "notify")
+    return {"job": "post-due"}, {"job": "post-due"}
+
+
+def _stream_and_due(world: World) -> tuple[Any, Any]:
+    records = _committed(world)
+    world.clock.to(world.clock.now + 3600)
+    world.fire({"job": "sweep"}, "notify")
+    return records, {"job": "post-due"}
+
+
+RACES = {
+    race.name: race
+    for race in (
+        Race("two polls", "sole", "discover", _two_polls),
+        Race("one page, twice", "sole", "parse", _one_page),
+        Race("one article's text, twice", "text", "parse", _one_batch_of_messages),
+        Race("one article, from two sources", "text", "parse", _two_messages),
+        Race("one batch of the stream", "text", "notify", _one_batch_of_the_stream),
+        Race("what is due, by two", "text", "notify", _due),
+        Race("the stream late, and what is due", "text", "notify", _stream_and_due),
+    )
+}
+
+
+class _Worker:
+    """An invocation that stops before every call until it is given leave."""
+
+    def __init__(self, world: World, function: str, event: Any) -> None:
+        self._world = world
+        self._event = event
+        self._function = function
+        self._leave = threading.Semaphore(0)
+        self._stopped = threading.Semaphore(0)
+        self.done = False
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.process = Process(function)
+        self.process.between = self._stop
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+        self._stopped.acquire()
+
+    def move(self) -> None:
+        """Make one call, and go on to the next or to the end."""
+        self._leave.release()
+        self._stopped.acquire()
+        if self.done:
+            self._thread.join()
+
+    def _stop(self, _: str) -> None:
+        self._stopped.release()
+        self._leave.acquire()
+
+    def _run(self) -> None:
+        self._world.faults.run_as(self.process)
+        context = Context(self._world.function(self._function))
+        try:
+            self.result = self._world.modules[self._function].lambda_handler(self._event, context)
+        except BaseException as error:  # noqa: BLE001 - told as the verdict
+            self.error = error
+        self.done = True
+        self._stopped.release()
+
+
+def run(world: World, race: Race, schedule: str) -> tuple[Verdict, str, list[int]]:
+    """Run a race by a schedule; returns the verdict, the moves made, and where the other could have moved as well."""
+    world.begin(Plan(race.scene))
+    events = race.prepare(world)
+    with redirect_stdout(io.StringIO()):
+        workers = dict(zip("AB", (_Worker(world, race.function, event) for event in events), strict=True))
+        moves, turns = "", []
+        while waiting := [name for name, worker in workers.items() if not worker.done]:
+            mover = schedule[len(moves)] if len(moves) < len(schedule) else waiting[0]
+            if mover not in waiting:
+                mover = waiting[0]
+            if len(waiting) == 2:
+                turns.append(len(moves))
+            moves += mover
+            workers[mover].move()
+            assert len(moves) <= MOVES, moves
+    if race.function == "parse":
+        world.acknowledge([(worker.error, worker.result) for worker in workers.values()], events)
+    verdict = world.settled()
+    verdict.broken += [f"{name} failed: {worker.error!r}" for name, worker in workers.items() if worker.error]
+    return verdict, moves, turns
+
+
+def explore(world: World, race: Race) -> Iterator[tuple[Verdict, str, list[int]]]:
+    """Every order of the two workers' calls, each once."""
+    ahead = [""]
+    while ahead:
+        schedule = ahead.pop()
+        verdict, moves, turns = run(world, race, schedule)
+        yield verdict, moves, turns
+        ahead += [moves[:i] + ("B" if moves[i] == "A" else "A") for i in turns if i >= len(schedule)]

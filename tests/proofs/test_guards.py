@@ -1,0 +1,24 @@
+"""Each guard is needed: without it, some plan ends in an article lost or told twice, or in a host asked out of turn."""
+
+import pytest
+
+from tests.proofs.conftest import DEATHBED, Measures
+from tests.proofs.guards import GUARDS, Guard, without
+from tests.proofs.plans import read
+from tests.proofs.races import RACES, run
+from tests.proofs.world import PATIENCE, World
+
+pytestmark = DEATHBED
+
+
+@pytest.mark.parametrize("guard", GUARDS, ids=lambda guard: guard.name)
+def test_without_the_guard_its_witness_is_found_guilty(
+    world: World, measures: Measures, guard: Guard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measures.counts["mutants"] += 1
+    monkeypatch.setattr(world, "patience", PATIENCE // 4)
+    with without(guard):
+        race, raced, schedule = guard.witness.partition("|")
+        verdict = run(world, RACES[race], schedule)[0] if raced else world.run(read(guard.witness))
+    assert verdict.guilty, guard.witness
+    measures.counts["mutants killed"] += 1

@@ -10,7 +10,7 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Literal
 
@@ -22,6 +22,7 @@ ELLIPSIS = "…"
 
 _AHEAD = 100  # characters after a cut that tell whether it parts a sentence, a word or a cluster
 _SENTENCES = 60  # news says it early, and the similarity matrix grows with the square
+_READ = 50_000  # characters of the text; sixty sentences have about 8,000, and a page of dots two million sentences
 _DAMPING = 0.85  # PageRank's
 # Weights of centrality (the best has 1), of the cosine to the title, and of the beginning, which fades over six
 # sentences. Found on half of the pages of tests/benchmarks/summary, and as good on the other half; the optimum is flat.
@@ -70,7 +71,7 @@ def best_sentences(paragraphs: Sequence[str], *, title: str = "", limit: int = 3
 
     An ideograph takes the room of two and a half letters, unless not even the best sentence fits then.
     """
-    sentences = [found for paragraph in paragraphs for found in split_sentences(_one_line(paragraph))]
+    sentences = [found for paragraph in _beginning(paragraphs) for found in split_sentences(_one_line(paragraph))]
     named = terms(title)
     worth = (s for s in sentences if _weight(s) >= _SHORTEST and terms(s) != named)
     candidates = list(islice(worth, _SENTENCES))
@@ -192,6 +193,15 @@ def _ends_sentence(text: str, end: re.Match[str]) -> bool:
 def _paragraphs(article: Article) -> list[str]:
     told = [block.text for block in article.blocks if block.kind in ("paragraph", "quote") and block.text]
     return told or article.text.split("\n\n")
+
+
+def _beginning(paragraphs: Sequence[str]) -> Iterator[str]:
+    room = _READ
+    for paragraph in paragraphs:
+        if room <= 0:
+            return
+        yield paragraph[:room]
+        room -= len(paragraph)
 
 
 def _vectors(sentences: Sequence[str]) -> list[dict[str, float]]:

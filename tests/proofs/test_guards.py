@@ -6,7 +6,7 @@ from tests.proofs.conftest import DEATHBED, Measures
 from tests.proofs.guards import GUARDS, Guard, without
 from tests.proofs.plans import read
 from tests.proofs.races import RACES, run
-from tests.proofs.world import PATIENCE, World
+from tests.proofs.world import FUNCTIONS, PATIENCE, World
 
 pytestmark = DEATHBED
 
@@ -22,3 +22,8 @@ def test_without_the_guard_its_witness_is_found_guilty(
         verdict = run(world, RACES[race], schedule)[0] if raced else world.run(read(guard.witness))
     assert verdict.guilty, guard.witness
     measures.counts["mutants killed"] += 1
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_lease_outlasts_the_longest_run(world: World, name: str) -> None:
+    assert vars(world.modules[name])["LEASE"] > world.function(name).timeout

@@ -28,7 +28,9 @@ KEPT_FOR = 400 * 86400  # seconds; a source that finds an old article later than
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """The state of telling one channel of one article. `due_at` in epoch seconds; of a claim it is the lease's end.
 
-    `doubtful_since` is when the first attempt began of which nobody knows whether the channel took it.
+    `doubtful_since` is when the first attempt began of which nobody knows whether the channel took it; `digest` is the
+    key of the digest it was in, if it was in one: only that very digest may repeat it. `alone`: a digest with it in
+    was refused, so it goes into no other.
     """
 
     article_id: str
@@ -39,10 +41,23 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     attempts: int = 0
     possible_repeat: bool = False
     doubtful_since: float | None = None
+    digest: str = ""
+    alone: bool = False
     reason: str = ""
     sent_at: float | None = None
     message_id: str | None = None
     trace: str = ""
+
+
+class DigestRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """What was told together, written before the post: a repeat has the same members under the same delivery id."""
+
+    key: str
+    channel: str
+    delivery_id: str
+    members: tuple[str, ...]
+    sent: bool = False
+    message_id: str | None = None
 
 
 class Deliveries:
@@ -99,10 +114,18 @@ class Deliveries:
             return there if there.owner == claim.owner else self._claim(there, now)
         return claim
 
-    def claim(self, article_id: str, channel: str, *, now: float) -> Delivery | None:
-        """Claim a delivery that is due; None if it isn't, or somebody else was quicker."""
+    def claim(self, article_id: str, channel: str, *, now: float, digest: str = "") -> Delivery | None:
+        """Claim a delivery that is due, for a digest if one is named; None if it isn't due, or another was quicker.
+
+        One of unknown fate keeps the digest it was in, or that it was in none; one that goes alone takes none.
+        """
+        there = self.get(article_id, channel)
+        return self._claim(there, now, digest) if there else None
+
+    def get(self, article_id: str, channel: str) -> Delivery | None:
+        """One delivery, strongly consistent."""
         answer = self._dynamodb.get_item(TableName=self._table, Key=_key(article_id, channel), ConsistentRead=True)
-        return self._claim(_delivery(answer["Item"]), now) if "Item" in answer else None
+        return _delivery(answer["Item"]) if "Item" in answer else None
 
     def sent(self, claim: Delivery, *, now: float, message_id: str | None) -> bool:
         """Record the channel's acceptance; False if the claim was lost meanwhile."""
@@ -112,7 +135,7 @@ class Deliveries:
         """Record that the channel will never take it."""
         return self._settle(claim, {"status": "failed", "reason": reason[:1000]})
 
-    def retry(self, claim: Delivery, *, at: float, reason: str, possible_repeat: bool) -> bool:
+    def retry(self, claim: Delivery, *, at: float, reason: str, possible_repeat: bool, alone: bool = False) -> bool:
         """Put the delivery back, due at `at`."""
         values = {
             "status": "pending",
@@ -121,6 +144,7 @@ class Deliveries:
             "reason": reason[:1000],
             "possible_repeat": claim.possible_repeat or possible_repeat,
             "doubtful_since": self._doubtful_since(claim) if possible_repeat else claim.doubtful_since,
+            "alone": alone or claim.alone or None,
         }
         return self._settle(claim, values)
 
@@ -134,6 +158,45 @@ class Deliveries:
             "attempts": claim.attempts - 1,
         }
         return self._settle(claim, values)
+
+    def release(self, claim: Delivery) -> bool:
+        """Put back, due as before and free of any doubt, what turned out never to have been posted."""
+        values = {
+            "status": "pending",
+            "due_at": claim.due_at - self._lease,
+            "due_channel": claim.channel,
+            "attempts": claim.attempts - 1,
+            "possible_repeat": None,
+            "doubtful_since": None,
+            "digest": None,
+        }
+        return self._settle(claim, values)
+
+    def new_digest_key(self) -> str:
+        """A key for a digest and for the claims of its members."""
+        return uuid.uuid4().hex
+
+    def open_digest(self, digest: DigestRecord, *, now: float) -> None:
+        """Write down what is about to be told together."""
+        values = msgspec.structs.asdict(digest)
+        self._dynamodb.put_item(
+            TableName=self._table,
+            Item={**_digest_key(digest.key), **to_item({**values, "expires_at": int(now) + KEPT_FOR})},
+        )
+
+    def digest(self, key: str) -> DigestRecord | None:
+        """The digest of a key; None says that it was never posted."""
+        answer = self._dynamodb.get_item(TableName=self._table, Key=_digest_key(key), ConsistentRead=True)
+        return msgspec.convert(from_item(answer["Item"]), DigestRecord) if "Item" in answer else None
+
+    def digest_sent(self, digest: DigestRecord, *, message_id: str | None) -> None:
+        """Record the channel's acceptance for all members at once; each is still to be settled."""
+        self._dynamodb.update_item(
+            TableName=self._table,
+            Key=_digest_key(digest.key),
+            UpdateExpression="SET sent = :true" + (", message_id = :id" if message_id else ""),
+            ExpressionAttributeValues=to_item({":true": True, ":id": message_id}),
+        )
 
     def count_post(self, channel: str, day: str, *, cap: int, now: float) -> bool:
         """Count one post of a channel's day (YYYY-MM-DD); False if there were as many as `cap` already."""
@@ -183,7 +246,7 @@ class Deliveries:
         """Remember how far the sweep came."""
         self._dynamodb.put_item(TableName=self._table, Item={**_SWEEP, **to_item({"until": until})})
 
-    def _claim(self, there: Delivery, now: float) -> Delivery | None:
+    def _claim(self, there: Delivery, now: float, digest: str = "") -> Delivery | None:
         if there.status not in ("pending", "claimed") or there.due_at > now:
             return None
         claim = msgspec.structs.replace(
@@ -192,7 +255,8 @@ class Deliveries:
             due_at=now + self._lease,
             owner=self._new_owner(),
             attempts=there.attempts + 1,
-            possible_repeat=there.possible_repeat or there.status == "claimed",
+            possible_repeat=_is_doubtful(there),
+            digest=there.digest if _is_doubtful(there) else "" if there.alone else digest,
             doubtful_since=self._doubtful_since(there) if there.status == "claimed" else there.doubtful_since,
         )
         try:
@@ -205,6 +269,7 @@ class Deliveries:
                     "attempts": claim.attempts,
                     "possible_repeat": claim.possible_repeat,
                     "doubtful_since": claim.doubtful_since,
+                    "digest": claim.digest or None,
                 },
                 # as it was when we looked, or ours already by an answer that was lost
                 "(#status = :was AND due_at = :due) OR #owner = :me",
@@ -270,6 +335,15 @@ _SWEEP = {"pk": {"S": "sweep"}, "sk": {"S": "cursor"}}
 
 def _key(article_id: str, channel: str) -> dict[str, Any]:
     return {"pk": {"S": f"article#{article_id}"}, "sk": {"S": f"delivery#{channel}"}}
+
+
+def _is_doubtful(there: Delivery) -> bool:
+    """Whether the channel may have taken it: an earlier answer never came, or the claim's holder died."""
+    return there.possible_repeat or there.status == "claimed"
+
+
+def _digest_key(key: str) -> dict[str, Any]:
+    return {"pk": {"S": f"digest#{key}"}, "sk": {"S": "digest"}}
 
 
 def _delivery(item: Any) -> Delivery:

@@ -10,14 +10,14 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from broadsheet import channels, routing, timetable
-from broadsheet.channels import Announcement, ChannelClosedError, DeliveryError, Http, Receipt
-from broadsheet.deliveries import Deliveries, Delivery
+from broadsheet.channels import Announcement, ChannelClosedError, DeliveryError, Digest, Http, Receipt
+from broadsheet.deliveries import Deliveries, Delivery, DigestRecord
 from broadsheet.secrets import Secrets
 from broadsheet.source import Channel, Sources
 from broadsheet.store import Articles, Record, StoreError
@@ -27,6 +27,7 @@ TIME_FOR_A_POST = 15.0  # seconds before the deadline: a slow channel's answer a
 RETRY_DELAY, MAX_RETRY_DELAY, MAX_ATTEMPTS = 30.0, 3600.0, 30  # doubling to an hour: gives up after about a day
 NEWS_IS_OLD = timedelta(days=7)  # a record that changes later than that (a further source) is announced to nobody
 READ_BACK_MARGIN = timedelta(minutes=2)  # how far a channel's clock may be behind ours
+MOST_IN_A_DIGEST = 100  # what can be claimed and settled within seconds; the next run takes the next
 SWEEP_MARGIN = 900.0  # seconds: a commit stamped before then has either been made or never will be
 SWEEP_REACH = 48 * 3600.0  # seconds the first sweep looks back
 
@@ -48,6 +49,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempt: int = 0
     possible_repeat: bool = False
     trace: str = ""
+
+
+class _Member(NamedTuple):
+    """An article, and the claim to telling a channel of it."""
+
+    record: Record
+    claim: Delivery
 
 
 class Notifier:
@@ -93,7 +101,10 @@ class Notifier:
                 self._deliveries.open(record.id, channel.id, now=now, trace=record.trace)
                 self._note("pending", record, channel, reason="rate")
             elif claim := self._deliveries.open_claimed(record.id, channel.id, now=now, trace=record.trace):
-                self._post(channel, record, claim)
+                if claim.digest:
+                    self._repeat_digest(channel, [claim])
+                else:
+                    self._post_one(channel, record, claim)
 
     def post_due(self) -> None:
         """Post what is due, one to each channel in turn, as far as rates and time allow: a backlog delays its own."""
@@ -102,9 +113,12 @@ class Notifier:
         while turns:
             channel, due = turns.popleft()
             try:
-                if (article_id := next(due, None)) is None:
+                if (article_ids := next(due, None)) is None:
                     continue
-                self._post_due(channel, article_id)
+                if len(article_ids) > 1:
+                    self._post_digest(channel, article_ids)
+                else:
+                    self._post_due(channel, article_ids[0])
             except (ClientError, BotoCoreError) as error:
                 failure = error
                 self._resting.add(channel.id)
@@ -148,6 +162,9 @@ class Notifier:
         claim = self._deliveries.claim(article_id, channel.id, now=self._clock())
         if claim is None:
             return
+        if claim.digest:
+            self._repeat_digest(channel, [claim])
+            return
         try:
             record = self._articles.record(article_id)
         except StoreError as error:
@@ -157,7 +174,101 @@ class Notifier:
         if record is None or record.status != "stored":
             self._deliveries.failed(claim, reason="no such article")
             return
-        self._post(channel, record, claim)
+        self._post_one(channel, record, claim)
+
+    def _post_one(self, channel: Channel, record: Record, claim: Delivery) -> None:
+        self._post(channel, [_Member(record, claim)], self._announcement(record, channel, claim))
+
+    def _post_digest(self, channel: Channel, article_ids: list[str]) -> None:
+        """Tell of as many of these articles together as the channel has room for; the others stay due."""
+        records = {record.id: record for record in self._readable(article_ids) if record.status == "stored"}
+        for article_id in article_ids:
+            if article_id not in records:
+                self._post_due(channel, article_id)  # it says what is wrong with it
+        if not records:
+            return
+        whole = self._digest(channel, [records[id] for id in article_ids if id in records], "")
+        fitting = whole.items[: channels.room(channel.kind, whole)]
+        key = self._deliveries.new_digest_key()
+        members: list[_Member] = []
+        others: list[_Member] = []  # each settled by itself: of unknown fate, or refused in a digest before
+        for article in fitting:
+            claim = self._deliveries.claim(article.article_id, channel.id, now=self._clock(), digest=key)
+            if claim:
+                (members if claim.digest == key else others).append(_Member(records[article.article_id], claim))
+        if members and not self._may_post(channel):  # claiming took too long
+            for member in members:
+                self._deliveries.release(member.claim)
+        elif members:
+            ids = [channels.delivery_id(member.record.id, channel.id) for member in members]
+            group = DigestRecord(
+                key=key,
+                channel=channel.id,
+                delivery_id=channels.digest_id(ids),
+                members=tuple(member.record.id for member in members),
+            )
+            told = self._digest(
+                channel, [member.record for member in members], group.delivery_id, more=len(records) - len(fitting)
+            )
+            self._post(channel, members, told, group)
+        doubtful: dict[str, list[Delivery]] = {}
+        for other in others:
+            if other.claim.digest:
+                doubtful.setdefault(other.claim.digest, []).append(other.claim)
+            elif self._may_post(channel):
+                self._post_one(channel, other.record, other.claim)
+            else:
+                self._deliveries.hold(other.claim, at=self._clock(), reason=other.claim.reason)
+        for claims in doubtful.values():
+            self._repeat_digest(channel, claims)
+
+    def _repeat_digest(self, channel: Channel, claims: list[Delivery]) -> None:
+        """Settle deliveries that were in one digest of unknown fate: by its own record, or by its repeat."""
+        group = self._deliveries.digest(claims[0].digest)
+        if group is None:
+            for claim in claims:
+                self._deliveries.release(claim)
+            return
+        ours = {claim.article_id: claim for claim in claims}
+        records = {record.id: record for record in self._readable(list(ours if group.sent else group.members))}
+        for article_id in ours.keys() - records.keys():
+            self._deliveries.failed(ours.pop(article_id), reason="no such article")
+        waits = not self._may_post(channel)
+        for article_id in [] if group.sent or waits else group.members:
+            if article_id in ours or article_id not in records:
+                continue
+            if other := self._deliveries.claim(article_id, channel.id, now=self._clock()):
+                ours[article_id] = other
+            else:
+                there = self._deliveries.get(article_id, channel.id)
+                waits |= there is not None and there.status in ("pending", "claimed")
+        members = [_Member(records[article_id], claim) for article_id, claim in ours.items()]
+        if group.sent:
+            self._settle_sent(channel, members, group.message_id, group)
+        elif waits:  # for time, or for the rest of them: a repeat tells of the same articles
+            for _, claim in members:
+                self._deliveries.hold(claim, at=self._clock() + RETRY_DELAY, reason=claim.reason)
+        elif members:
+            members.sort(key=lambda member: group.members.index(member.record.id))
+            told = self._digest(channel, [member.record for member in members], group.delivery_id, possible_repeat=True)
+            self._post(channel, members, told, group)
+
+    def _digest(
+        self,
+        channel: Channel,
+        records: list[Record],
+        delivery_id: str,
+        *,
+        more: int = 0,
+        possible_repeat: bool = False,
+    ) -> Digest:
+        return channels.compose(
+            [self._announcement(record, channel) for record in records],
+            delivery_id=delivery_id,
+            by=channel.digest.by if channel.digest else "source",
+            more=more,
+            possible_repeat=possible_repeat,
+        )
 
     def _filtered(self, channel: Channel, record: Record) -> bool:
         """Whether the channel doesn't want the article, which is then recorded with the rule that says so."""
@@ -188,20 +299,23 @@ class Notifier:
             return ()
         return self._sources.channels_of(tuple(record.sources - record.silent))
 
-    def _due(self, channel: Channel) -> Iterator[str]:
-        """Articles due for a channel, each once, while it may be posted to."""
+    def _due(self, channel: Channel) -> Iterator[list[str]]:
+        """Articles due for a channel, each once, while it may be posted to; several are for one digest, the last."""
         tried: set[str] = set()
         while self._may_post(channel):
             # The index may lag behind what this run has just settled.
-            due = self._deliveries.due(channel.id, now=self._clock(), limit=25 + len(tried))
+            due = self._deliveries.due(channel.id, now=self._clock(), limit=MOST_IN_A_DIGEST + len(tried))
             fresh = [article_id for article_id in due if article_id not in tried]
             if not fresh:
+                return
+            if len(fresh) > (1 if channel.digest else channel.burst):
+                yield fresh
                 return
             for article_id in fresh:
                 if not self._may_post(channel):
                     return
                 tried.add(article_id)
-                yield article_id
+                yield [article_id]
 
     def _hold(self, channel: Channel) -> Hold | None:
         """What keeps an article that comes up now from being posted before another time."""
@@ -235,67 +349,85 @@ class Notifier:
         interval = channels.interval(channel.kind) if channel.interval is None else channel.interval
         return max(0.0, last + interval - self._clock())
 
-    def _post(self, channel: Channel, record: Record, claim: Delivery) -> None:
-        """Post, and settle the claim by the channel's answer."""
+    def _post(
+        self, channel: Channel, members: list[_Member], told: Announcement, group: DigestRecord | None = None
+    ) -> None:
+        """Post what is told of the members, one or a digest's, and settle their claims by the channel's answer."""
         if self._is_over_cap(channel):
-            self._deliveries.hold(claim, at=timetable.next_day(channel, self._clock()), reason="daily-cap")
-            self._note("held", record, channel, claim, reason="daily-cap")
+            for record, claim in members:
+                self._deliveries.hold(claim, at=timetable.next_day(channel, self._clock()), reason="daily-cap")
+                self._note("held", record, channel, claim, reason="daily-cap")
             return
         self._sleep(self._wait(channel))
         self._last_post[channel.id] = self._clock()
+        if group is not None:
+            self._deliveries.open_digest(group, now=self._clock())
         try:
             secret = self._secrets.get(channel.id)
             if secret is None:
                 raise channels.TransientDeliveryError(channel.id, "no-secret", "none in SSM under the channel's id")
-            announcement = self._announcement(record, claim)
-            receipt = self._found(channel, secret, announcement, claim)
+            receipt = self._found(channel, secret, told, members)
             if receipt is None:
-                receipt = channels.post(channel.id, channel.kind, secret, announcement, self._http)
+                receipt = channels.post(channel.id, channel.kind, secret, told, self._http)
         except DeliveryError as error:
-            self._settle_failure(channel, record, claim, error)
+            self._settle_failure(channel, members, error)
         except (ClientError, BotoCoreError) as error:  # of reading the secret: nothing was posted
             unread = channels.TransientDeliveryError(channel.id, "secret-unreadable", type(error).__name__)
-            self._settle_failure(channel, record, claim, unread)
+            self._settle_failure(channel, members, unread)
         except Exception as error:  # noqa: BLE001 - told below, but its words may hold the channel's secret
             defect = channels.TransientDeliveryError(
                 channel.id, "unexpected", type(error).__name__, perhaps_delivered=True
             )
             frames = traceback.format_tb(error.__traceback__)
-            log.error("unexpected", extra={"id": record.id, "channel": channel.id, "place": "".join(frames)})
-            self._settle_failure(channel, record, claim, defect)
+            log.error("unexpected", extra={"id": told.article_id, "channel": channel.id, "place": "".join(frames)})
+            self._settle_failure(channel, members, defect)
         else:
-            held = self._deliveries.sent(claim, now=self._clock(), message_id=receipt.message_id)
-            self._note("sent" if held else "lost-claim", record, channel, claim)
+            if group is not None:
+                self._deliveries.digest_sent(group, message_id=receipt.message_id)
+            self._settle_sent(channel, members, receipt.message_id, group)
 
-    def _found(self, channel: Channel, secret: str, announcement: Announcement, claim: Delivery) -> Receipt | None:
+    def _settle_sent(
+        self, channel: Channel, members: list[_Member], message_id: str | None, group: DigestRecord | None
+    ) -> None:
+        reason = f"digest {group.delivery_id}" if group else ""
+        for record, claim in members:
+            held = self._deliveries.sent(claim, now=self._clock(), message_id=message_id)
+            self._note("sent" if held else "lost-claim", record, channel, claim, reason=reason)
+
+    def _found(self, channel: Channel, secret: str, told: Announcement, members: list[_Member]) -> Receipt | None:
         """The post of an earlier attempt whose answer never came, where the channel can be asked for it."""
-        if claim.doubtful_since is None or channel.kind not in channels.READ_BACK:
+        doubts = [claim.doubtful_since for _, claim in members if claim.doubtful_since is not None]
+        if not doubts or channel.kind not in channels.READ_BACK:
             return None
-        since = datetime.fromtimestamp(claim.doubtful_since, UTC) - READ_BACK_MARGIN
+        since = datetime.fromtimestamp(min(doubts), UTC) - READ_BACK_MARGIN
         try:
-            return channels.find(channel.id, channel.kind, secret, announcement, self._http, since=since)
+            return channels.find(channel.id, channel.kind, secret, told, self._http, since=since)
         except channels.TransientDeliveryError:
             raise  # it will tell later
         except DeliveryError as error:  # a token that may post but not read: then a flagged repeat it is
             log.warning(
-                "read-back refused", extra={"channel": channel.id, "reason": error.reason, "id": claim.article_id}
+                "read-back refused", extra={"channel": channel.id, "reason": error.reason, "id": told.article_id}
             )
             return None
 
-    def _settle_failure(self, channel: Channel, record: Record, claim: Delivery, error: DeliveryError) -> None:
+    def _settle_failure(self, channel: Channel, members: list[_Member], error: DeliveryError) -> None:
         reason = f"{error.reason} {error.detail}".strip()
         closed = isinstance(error, ChannelClosedError)
         if closed:
             self._close(channel, reason)
-        if (error.permanent and not closed) or claim.attempts >= MAX_ATTEMPTS:
-            self._deliveries.failed(claim, reason=reason)
-            self._note("failed", record, channel, claim, reason=reason)
-            return
-        delay = max(error.retry_after or 0.0, min(MAX_RETRY_DELAY, RETRY_DELAY * 2.0 ** (claim.attempts - 1)))
-        self._resting.add(channel.id)
-        at = self._clock() + delay
-        self._deliveries.retry(claim, at=at, reason=reason, possible_repeat=error.perhaps_delivered)
-        self._note("retry", record, channel, claim, reason=reason)
+        # A digest is refused for one of its articles, perhaps: each is tried alone, and the rest passes.
+        apart = error.permanent and not closed and not error.perhaps_delivered and len(members) > 1
+        if not error.permanent or closed:
+            self._resting.add(channel.id)
+        for record, claim in members:
+            if (error.permanent and not closed and not apart) or claim.attempts >= MAX_ATTEMPTS:
+                self._deliveries.failed(claim, reason=reason)
+                self._note("failed", record, channel, claim, reason=reason)
+                continue
+            delay = max(error.retry_after or 0.0, min(MAX_RETRY_DELAY, RETRY_DELAY * 2.0 ** (claim.attempts - 1)))
+            at = self._clock() + (0 if apart else delay)
+            self._deliveries.retry(claim, at=at, reason=reason, possible_repeat=error.perhaps_delivered, alone=apart)
+            self._note("retry", record, channel, claim, reason=reason)
 
     def _close(self, channel: Channel, reason: str) -> None:
         """Leave the channel alone for this run, and say so once: whoever mends it within a day loses nothing."""
@@ -304,11 +436,11 @@ class Notifier:
         self.outcomes.append(outcome)
         log.error(outcome.status, extra=msgspec.to_builtins(outcome))
 
-    def _announcement(self, record: Record, claim: Delivery) -> Announcement:
+    def _announcement(self, record: Record, channel: Channel, claim: Delivery | None = None) -> Announcement:
         source = self._sources.source(record.source)
         return Announcement(
             article_id=record.id,
-            delivery_id=channels.delivery_id(record.id, claim.channel),
+            delivery_id=channels.delivery_id(record.id, channel.id),
             title=record.title,
             url=record.url,
             summary=record.summary,
@@ -319,7 +451,7 @@ class Notifier:
             authors=record.authors,
             section=record.section,
             tags=record.tags,
-            possible_repeat=claim.possible_repeat,
+            possible_repeat=claim.possible_repeat if claim else False,
         )
 
     def _note(

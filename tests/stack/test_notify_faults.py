@@ -35,7 +35,7 @@ class World:
             cloud.ssm.put_parameter(Name=f"{PATH}/{room}", Value=f"https://hooks.example/{room}", Type="SecureString")
         self.sources = Sources(
             sources=(Source(id="news", name="News", url="https://news.example/", channels=rooms),),
-            channels=tuple(Channel(id=room, kind="slack", interval=1) for room in rooms),
+            channels=tuple(Channel(id=room, kind="slack", interval=1, burst=100) for room in rooms),
         )
         self.articles = Articles(cloud.dynamodb, cloud.articles_table, cloud.s3, cloud.bucket)
         self.deliveries = Deliveries(cloud.dynamodb, cloud.state_table, run="run", lease=90)

@@ -23,6 +23,7 @@ _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 _CONTROL_TO_SPACE = bytes(32 if code < 32 and code not in (9, 10, 13) else code for code in range(256))
 # A box with this share of a page's text is never dropped for its name or tag (measured: +.016 body F1).
 LARGE_PART = 0.35
+_HEAD_TAGS = frozenset(["base", "link", "meta", "noscript", "object", "script", "style", "template", "title"])
 # Never text. Embeds and images stay: blocks name them.
 _NEVER_TEXT = (
     "style",
@@ -60,7 +61,21 @@ def parse(text: str, url: str) -> Element:
         raise ExtractionError(url, "not-html", str(error)) from None
     if root is None:
         raise ExtractionError(url, "not-html")
+    _free_body(root)
     return root
+
+
+def _free_body(root: Element) -> None:
+    """Moves out of the head what doesn't belong there: libxml2 knows no HTML5, and where a page leaves the `body` tag
+    out, as it may, the head goes on through `article` and `main`."""
+    head = root.find("head")
+    strays = [child for child in head if child.tag not in _HEAD_TAGS] if head is not None else []
+    if strays:
+        body = root.find("body")
+        if body is None:
+            body = etree.SubElement(root, "body")
+        for place, stray in enumerate(strays):
+            body.insert(place, stray)
 
 
 def _attributes(piece: str) -> int:

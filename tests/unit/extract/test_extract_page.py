@@ -67,3 +67,12 @@ def test_explaining_lists_all_witnesses_and_the_reason() -> None:
 def test_a_page_without_an_article_is_an_error_that_names_it(nothing: bytes) -> None:
     with pytest.raises(ExtractionError, match=r"https://quay\.example/empty"):
         extract(nothing, "https://quay.example/empty")
+
+
+def test_a_page_may_leave_out_the_body_tag() -> None:
+    words = "".join(
+        f"<p>On day {n} the ferry sailed as it should, and nobody was left on the quay.</p>" for n in range(9)
+    )
+    page = f"<meta charset=utf-8><title>Ferry</title><article><h1>The ferry sails again</h1>{words}</article>"
+    article = extract(page.encode(), "https://ferry.example/2026/sails")
+    assert len([block for block in article.blocks if block.kind == "paragraph"]) == 9

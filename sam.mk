@@ -28,7 +28,7 @@ validate: .venv-sam/.ready .venv-checkov/.ready ## the template, by SAM, cfn-lin
 	env -u PYTHONPATH .venv-sam/bin/cfn-lint template.yaml
 	env -u PYTHONPATH .venv-checkov/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
 
-invoke-discover invoke-parse invoke-notify: ## sam local invoke, in Docker, with EVENT=<file> or all its events
+invoke-discover: ## sam local invoke, in Docker, with all its events or EVENT=<file>; invoke-parse, invoke-notify too
 invoke-discover invoke-parse invoke-notify: invoke-%: build .venv-ministack/.ready
 	@$(BIN)/python -m local.invoke $(or $(EVENT),$(wildcard events/$*-*.json))
 

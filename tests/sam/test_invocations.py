@@ -15,7 +15,7 @@ from broadsheet.queue import decode
 from broadsheet.store import Record, StoredArticle, record_from_item
 from local.build import BuildError, build
 from local.embedded import TEMPLATE
-from local.engine import EngineError
+from local.engine import TOOL, EngineError
 from local.invoke import Answer, InvokeError, Invoker, read_answer
 
 EVENTS = TEMPLATE.parent / "events"
@@ -91,6 +91,8 @@ def world() -> Iterator[World]:
             world.run()
             yield world
     except EngineError as error:
+        if TOOL.is_file():
+            raise  # where there is one, it has to run
         pytest.skip(f"sam local invoke needs a Docker engine: {error}")
     except BuildError as error:
         if error.reason == "failed":

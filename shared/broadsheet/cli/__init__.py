@@ -3,6 +3,7 @@
 import click
 
 from broadsheet.cli.backfill import import_
+from broadsheet.cli.dlq import dlq_
 from broadsheet.cli.look import extract_, fetch_
 from broadsheet.cli.sources import sources_
 from broadsheet.cli.why import why
@@ -24,5 +25,5 @@ def main() -> None:
     """Every article of your sources, once, as clean JSON."""
 
 
-for command in (import_, extract_, fetch_, sources_, why):
+for command in (import_, dlq_, extract_, fetch_, sources_, why):
     main.add_command(command)

@@ -1,0 +1,178 @@
+"""`broadsheet dlq`: the messages that were given up, why, and sending them round once more."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeVar
+
+import boto3
+import click
+import msgspec
+
+from broadsheet.cli.deployment import Deployment, stack_option
+from broadsheet.queue import ArticleMessage, MessageError, Queue, decode
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+HOLD = 300  # seconds for which nobody else sees what a command is looking at
+CRASHED = "crashed"  # SQS moves a message here after so many crashes, and can't say why
+
+F = TypeVar("F", bound=Callable[..., None])
+
+
+class Parked(msgspec.Struct, frozen=True, kw_only=True):
+    """A message in the dead-letter queue. `reason`, `error` and `place` are parse's own words, `receipt` deletes it."""
+
+    id: str
+    receipt: str
+    body: str
+    reason: str
+    error: str
+    place: str
+    sent_at: datetime
+
+    @property
+    def message(self) -> ArticleMessage | None:
+        """What it says; None if it isn't an article message."""
+        try:
+            return decode(self.body, message_id=self.id)
+        except MessageError:
+            return None
+
+
+@contextmanager
+def parked(sqs: "SQSClient", url: str) -> Iterator[list[Parked]]:
+    """Everything in the queue, oldest first, held while this lasts; what is not deleted is seen again afterwards."""
+    held: dict[str, Parked] = {}
+    try:
+        while found := sqs.receive_message(
+            QueueUrl=url,
+            MaxNumberOfMessages=10,
+            VisibilityTimeout=HOLD,
+            WaitTimeSeconds=1,  # asks all of SQS's servers; a short poll misses messages
+            MessageAttributeNames=["All"],
+            MessageSystemAttributeNames=["SentTimestamp"],
+        ).get("Messages"):
+            for raw in found:
+                told = {name: value.get("StringValue", "") for name, value in raw.get("MessageAttributes", {}).items()}
+                held[raw["MessageId"]] = Parked(
+                    id=raw["MessageId"],
+                    receipt=raw["ReceiptHandle"],
+                    body=raw["Body"],
+                    reason=told.get("reason", CRASHED),
+                    error=told.get("error", ""),
+                    place=told.get("place", ""),
+                    sent_at=datetime.fromtimestamp(int(raw["Attributes"]["SentTimestamp"]) / 1000, UTC),
+                )
+        yield sorted(held.values(), key=lambda one: one.sent_at)
+    finally:
+        for one in held.values():
+            # of a message deleted meanwhile SQS takes this without a word, or says that it is gone
+            try:
+                sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=one.receipt, VisibilityTimeout=0)
+            except sqs.exceptions.ClientError:
+                continue
+
+
+def redrive(sqs: "SQSClient", url: str, parse_url: str, messages: Sequence[Parked], *, now: float) -> list[Parked]:
+    """Send messages to parse again, as new ones; returns those that stay: unreadable, or refused by the queue.
+
+    Sent before it is deleted: whoever is interrupted in between sends it twice, and loses none.
+    """
+    queue = Queue(sqs, parse_url)
+    stay: list[Parked] = []
+    for one in messages:
+        message = one.message
+        again = message and msgspec.structs.replace(message, attempt=0, hops=0, not_before=0.0, reason="redriven")
+        if again is None or queue.send([again], now=now):
+            stay.append(one)
+        else:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=one.receipt)
+    return stay
+
+
+@click.group("dlq")
+def dlq_() -> None:
+    """Look at article messages that were given up, and send them round again."""
+
+
+def _choice(command: F) -> F:
+    """The arguments that choose messages."""
+    command = click.argument("ids", nargs=-1, metavar="[ID]...")(command)
+    command = click.option("--reason", help="All that were given up for this reason.")(command)
+    return click.option("--all", "every", is_flag=True, help="All of them.")(command)
+
+
+@dlq_.command("list")
+@stack_option
+def list_(stack: str) -> None:
+    """List what waits there: id, since when, reason, address."""
+    sqs, url = _queue(stack)
+    with parked(sqs, url) as messages:
+        for one in messages:
+            message = one.message
+            address = message.url if message else "not an article message"
+            click.echo(f"{one.id[:8]}  {one.sent_at:%Y-%m-%d %H:%M}  {one.reason:<20}  {address}")
+        click.echo(f"{len(messages)} given up", err=True)
+
+
+@dlq_.command()
+@_choice
+@stack_option
+def show(ids: tuple[str, ...], reason: str | None, every: bool, stack: str) -> None:
+    """Show messages whole, with the exception that ended them and its place. IDs may be shortened."""
+    sqs, url = _queue(stack)
+    with parked(sqs, url) as messages:
+        for one in _chosen(messages, ids, reason, every):
+            click.secho(f"{one.id}  {one.reason}", bold=True)
+            for line in (f"{one.sent_at:%Y-%m-%d %H:%M:%S} UTC", one.error, one.place, one.body):
+                if line:
+                    click.echo(f"  {line}")
+
+
+@dlq_.command("redrive")
+@_choice
+@stack_option
+def redrive_(ids: tuple[str, ...], reason: str | None, every: bool, stack: str) -> None:
+    """Send messages to parse again, with all their tries before them. Exit code 1 if any stays."""
+    sqs, url = _queue(stack)
+    with parked(sqs, url) as messages:
+        chosen = _chosen(messages, ids, reason, every)
+        stay = redrive(sqs, url, Deployment(stack).output("ParseQueueUrl"), chosen, now=time.time())
+        for one in stay:
+            click.echo(
+                f"{one.id[:8]} stays: {'refused by the queue' if one.message else 'no article message'}", err=True
+            )
+        click.echo(f"{len(chosen) - len(stay)} sent again")
+    if stay:
+        raise SystemExit(1)
+
+
+@dlq_.command()
+@_choice
+@click.confirmation_option(prompt="They are gone for good then. Drop them?")
+@stack_option
+def drop(ids: tuple[str, ...], reason: str | None, every: bool, stack: str) -> None:
+    """Delete messages."""
+    sqs, url = _queue(stack)
+    with parked(sqs, url) as messages:
+        chosen = _chosen(messages, ids, reason, every)
+        for one in chosen:
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=one.receipt)
+        click.echo(f"{len(chosen)} dropped")
+
+
+def _queue(stack: str) -> "tuple[SQSClient, str]":
+    return boto3.client("sqs"), Deployment(stack).output("DeadLetterQueueUrl")
+
+
+def _chosen(messages: list[Parked], ids: tuple[str, ...], reason: str | None, every: bool) -> list[Parked]:
+    """The messages meant; an id that means none, or several, is an error."""
+    if not (ids or reason or every):
+        raise click.UsageError("name ids, a --reason, or --all")
+    for id in ids:
+        if (found := sum(one.id.startswith(id) for one in messages)) != 1:
+            raise click.BadParameter(f"{id} is the beginning of {found} messages", param_hint="ID")
+    return [one for one in messages if every or one.reason == reason or one.id.startswith(ids or ("-",))]

@@ -14,7 +14,7 @@ SAM = env -u PYTHONPATH PATH="$(dir $(PYTHON313)):$$PATH" .venv-sam/bin/sam
 .venv-%/.ready: MADE_BY = $(PYTHON)
 .venv-%/.ready: requirements/%.txt | $(VENV)/.ready
 	$(MADE_BY) -m venv --clear .venv-$*
-	$(BIN)/uv pip install --quiet --python .venv-$* --require-hashes -r $<
+	$(BIN)/uv pip install --system-certs --quiet --python .venv-$* --require-hashes -r $<
 	touch $@
 
 python313: # which Python 3.13 was found, if any

@@ -18,7 +18,7 @@ from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
 
 from local.permissions import required
 from tests.proofs.clock import Clock
-from tests.proofs.plans import Plan
+from tests.proofs.plans import Fault, Plan, kinds
 
 STEP = 0.002  # seconds that a step takes: no two happen at one instant
 
@@ -59,10 +59,15 @@ class Faults:
         self.plan = plan
         self._planned = {fault.point: fault.kind for fault in plan.faults}
         self._count: Counter[str] = Counter()
+        self._ahead: list[tuple[int, str]] = []
         self.calm()
         self.points: list[str] = []
         self.fired: list[str] = []
-        self.last_fault = self._clock.now
+        self.last_change = self._clock.now
+
+    def plan_ahead(self, steps: int, kind: str) -> None:
+        """Let it go wrong in so many steps, if it can in that way."""
+        self._ahead.append((len(self.points) + steps, kind))
 
     def calm(self) -> None:
         """What lasted for one invocation is over."""
@@ -90,9 +95,13 @@ class Faults:
         self.points.append(name)
         self._clock.now += STEP
         kind = self._planned.get(name)
+        ahead = [one for at, one in self._ahead if at == len(self.points) and one in kinds(name)]
+        if kind is None and ahead:
+            kind = ahead[0]
+            self.plan = self.plan.and_(Fault(name, kind))
         if kind is not None:
             self.fired.append(f"{name}={kind}")
-            self.last_fault = self._clock.now
+            self.last_change = self._clock.now
         return kind
 
     def step(self, what: str) -> str | None:

@@ -4,6 +4,7 @@ Time is the proof's own: SQS reads it, and so do the functions. Between two thin
 """
 
 import math
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 from unittest.mock import patch
 
+import msgspec
 from moto.core.utils import method_names_from_class
 
 from broadsheet.secrets import Secrets
@@ -38,8 +40,7 @@ class World:
     """One stack for as many plans as there are; each finds it new."""
 
     def __init__(self, folder: Path) -> None:
-        self._sources = folder / "sources.yaml"
-        self._sources.write_text("sources: []\n", encoding="utf-8")
+        self._folder = folder
         self._exit = ExitStack()
         self.clock = Clock()
         self.faults = Faults(self.clock)
@@ -50,10 +51,8 @@ class World:
 
     def __enter__(self) -> Self:
         with ExitStack() as starting:
-            self._aws = starting.enter_context(
-                EmbeddedAws(parameters={"Sources": str(self._sources), "LogLevel": "ERROR"})
-            )
-            self.modules = {name: sys.modules[f"lambda_{key}"] for name, key in FUNCTIONS.items()}
+            self._aws = starting.enter_context(EmbeddedAws(parameters={"LogLevel": "ERROR"}))
+            self.modules: dict[str, Any] = {name: sys.modules[f"lambda_{key}"] for name, key in FUNCTIONS.items()}
             self.backstage = Backstage(self._aws.stack)
             for module in self.modules.values():
                 starting.enter_context(patch.object(module, "time", self.clock))
@@ -111,8 +110,8 @@ class World:
 
     def settled(self) -> Verdict:
         """Let the dust settle, and judge."""
-        plan = self.faults.plan
         settled = self._settle()
+        plan = self.faults.plan
         verdict = self.judged()
         if not settled:
             verdict.broken.append("it never settles")
@@ -132,7 +131,13 @@ class World:
         self.scene: Scene = SCENES[plan.scene]
         self.clock.now = START
         self.backstage.clear()
-        self._sources.write_text(self.scene.sources, encoding="utf-8")
+        sources = self._folder / f"{self.scene.name}.yaml"
+        if not sources.exists():  # several processes may run proofs from here
+            written = sources.with_suffix(f".{os.getpid()}")
+            written.write_text(self.scene.sources, encoding="utf-8")
+            written.rename(sources)
+        for module in self.modules.values():
+            module.SETTINGS = msgspec.structs.replace(module.SETTINGS, sources=str(sources))
         self.internet.begin(self.scene.pages, self.scene.later)
         self.faults.begin(plan)
         self.invocations = []
@@ -193,7 +198,7 @@ class World:
     def _settle(self) -> bool:
         """Deliver, and let time jump to what comes next, until nothing is left to come; False if that never is."""
         for _ in range(self.patience):
-            self._deliver()
+            self.deliver()
             at, event = min(self._coming(), key=lambda coming: coming[0])
             if self._is_settled(at):
                 return True
@@ -205,7 +210,7 @@ class World:
     def _is_settled(self, at: float) -> bool:
         if self.backstage.waiting("ParseQueue") or self.stream.backlog() or any(self._due()):
             return False
-        settled = max(self.faults.last_fault, START + LATER if self.scene.later else 0.0)
+        settled = max(self.faults.last_change, START + LATER if self.scene.later else 0.0)
         polled = [item["polled_at"] for item in self._state("poll") if not item["failures"]]
         return len(polled) == self.scene.sources.count("url:") and min(polled) > settled + 60 and at > settled + SETTLED
 
@@ -247,7 +252,7 @@ class World:
         for _ in range(2 if kind == "twice" else 1):
             self.invoke(name, event)
 
-    def _deliver(self) -> None:
+    def deliver(self) -> None:
         """Hand over whatever the stream and the queue hold now."""
         while True:
             if event := self.stream.take():

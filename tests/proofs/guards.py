@@ -33,7 +33,7 @@ DISCOVER = (
         name="send before marking as seen",
         where="discover:Discoverer._enqueue",
         old="        refused = {",
-        new="        self._polls.save_window(source.id, Window().with_shown(sum(entry_keys(feed.entries), [])))\n"
+        new="        self._polls.save_window(source.id, Window().with_shown(k for ks in entry_keys(feed.entries) for k in ks))\n"
         "        refused = {",
         witness="plain discover/SendMessageBatch#1=kill-before",
     ),

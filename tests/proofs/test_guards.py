@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.proofs.conftest import DEATHBED, Measures
+from tests.proofs.conftest import DEATHBED, FULL, Measures
 from tests.proofs.guards import GUARDS, Guard, without
-from tests.proofs.plans import read
+from tests.proofs.plans import Plan, read
 from tests.proofs.races import RACES, run
 from tests.proofs.world import FUNCTIONS, PATIENCE, World
 
@@ -18,6 +18,9 @@ def test_without_the_guard_its_witness_is_found_guilty(
     measures.counts["mutants"] += 1
     monkeypatch.setattr(world, "patience", PATIENCE // 4)
     with without(guard):
+        if FULL and " " in guard.witness and "|" not in guard.witness:
+            unharmed = world.run(Plan(guard.witness.split()[0]))
+            assert not unharmed.guilty, "it is no guard but does harm at all times"
         race, raced, schedule = guard.witness.partition("|")
         verdict = run(world, RACES[race], schedule)[0] if raced else world.run(read(guard.witness))
     assert verdict.guilty, guard.witness

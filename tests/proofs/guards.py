@@ -33,7 +33,8 @@ DISCOVER = (
         name="send before marking as seen",
         where="discover:Discoverer._enqueue",
         old="        refused = {",
-        new="        self._polls.save_window(source.id, Window().with_shown(k for ks in entry_keys(feed.entries) for k in ks))\n"
+        new="        every = [key for names in entry_keys(feed.entries) for key in names]\n"
+        "        self._polls.save_window(source.id, Window().with_shown(every))\n"
         "        refused = {",
         witness="plain discover/SendMessageBatch#1=kill-before",
     ),

@@ -23,9 +23,7 @@ def is_full_text(entry: FeedEntry | None) -> bool:
 def to_article(entry: FeedEntry, url: str, *, language: str | None = None) -> Article:
     """The article that the entry's own text makes, every field witnessed by the feed."""
     article = from_fragment(entry.text or entry.summary, url)
-    article = replace(article, language=article.language or language)
-    fields = [name for name in ("text", "images", "standfirst", "language") if getattr(article, name)]
-    article = replace(article, provenance={name: Witness("feed", "content") for name in fields})
+    article = replace(article, provenance={name: Witness("feed", "content") for name in article.provenance})
     return complete(article, entry, language=language)
 
 

@@ -99,7 +99,7 @@ def test_each_object_is_the_schema_and_agrees_with_its_record(world: World) -> N
         assert article.published_at is not None
         assert len([b for b in article.blocks if b.kind == "paragraph"]) >= 3
         assert article.summary
-        assert {"title", "published_at"} <= set(article.provenance)
+        assert {"title", "published_at", "text", "blocks", "language"} <= set(article.provenance)
 
 
 def test_a_refused_page_is_told_from_the_feeds_own_text(world: World) -> None:

@@ -129,8 +129,12 @@ def article(
         images = (lead, *(image for image in images if image.url != lead.url))
     if images and "images" not in provenance:
         provenance["images"] = found
-    provenance["body"] = found
+    provenance |= {name: found for name in ("blocks", "text", "html", "links") if getattr(body, name)}
     detected = language.detect(body.text)
+    if detected:
+        provenance["language"] = provenance["language_detected"] = Witness("heuristic", "letters of the text")
+    elif "language_declared" in provenance:
+        provenance["language"] = provenance["language_declared"]
     dense = language.writes_without_spaces(body.text)
     length = len("".join(body.text.split())) if dense else len(body.text.split())
     unit: Literal["words", "characters"] = "characters" if dense else "words"

@@ -53,7 +53,7 @@ def test_each_field_names_its_witness() -> None:
     assert provenance["published_at"].kind == "json-ld"
     assert provenance["published_at"].key == "datePublished"
     assert provenance["site_name"].kind == "opengraph"
-    assert provenance["body"].key.startswith("container")
+    assert provenance["text"].key.startswith("container")
 
 
 def test_explaining_lists_all_witnesses_and_the_reason() -> None:

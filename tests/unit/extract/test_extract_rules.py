@@ -42,14 +42,14 @@ def test_a_rule_finds_its_publishers_fields_and_nothing_else(host: str) -> None:
     assert len(texts) == 3 + (host in LEADING)
     assert bool(article.standfirst) == (host in LEADING)
     assert article.rule_missed is None
-    assert {article.provenance[field].kind for field in ("title", "authors", "published_at", "body")} == {"rule"}
+    assert {article.provenance[field].kind for field in ("title", "authors", "published_at", "text")} == {"rule"}
 
 
 def test_a_rule_that_no_longer_matches_leaves_the_page_to_the_generic_path_and_says_so() -> None:
     redesigned = page("rfi.fr").replace(b"t-content__", b"article-x-")
     article = extract(redesigned, PAGES["rfi.fr"])
     assert article.rule_missed == "RFI"
-    assert article.provenance["body"].kind == "heuristic"
+    assert article.provenance["text"].kind == "heuristic"
     assert all(any(start in block.text for block in article.blocks) for start in PARAGRAPHS)
 
 

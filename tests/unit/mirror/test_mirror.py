@@ -157,7 +157,7 @@ def test_the_article_in_a_document() -> None:
     assert not article.links
     assert article.language == "zh"
     assert {witness.kind for witness in article.provenance.values()} == {"seed"}
-    assert {"title", "published_at", "images", "standfirst", "body"} <= set(article.provenance)
+    assert {"title", "published_at", "images", "standfirst", "text", "blocks", "html"} <= set(article.provenance)
 
 
 @pytest.mark.parametrize(

@@ -98,6 +98,8 @@ def test_command(command: str, copy: Path, request: pytest.FixtureRequest) -> No
             assert "26 objects, 26 of them new" in shell(command, copy)  # twice: test_local_make_run.py
         case ["make", target]:
             shell(f"make --dry-run {target}", copy)
+        case ["sam", "validate" | "build" | "deploy"]:  # run for real by tests/sam and tests/deploy
+            assert command in (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8").splitlines()
         case ["aws", "ssm"]:
             assert "/broadsheet/${AWS::StackName}/channels" in (ROOT / "template.yaml").read_text(encoding="utf-8")
             assert "--name /broadsheet/broadsheet/channels/newsroom" in command

@@ -3,7 +3,8 @@
 import multiprocessing
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 import pytest
 
@@ -49,18 +50,18 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield up
 
 
+T = TypeVar("T")
+R = TypeVar("R")
 Run = tuple[Verdict, list[str]]  # and the points it came to
 
 
-def run_all(world: World, plans: list[Plan]) -> list[Run]:
-    """Run plans, many of them on all processors: each works on a copy of the world as it is now."""
-    if len(plans) < MANY:
-        return [_run(world, plan) for plan in plans]
+def spread(work: list[T], do: Callable[[T], R]) -> list[R]:
+    """Do all the work, on all processors; each has a copy of the world as it is now."""
     forking = multiprocessing.get_context("fork")
-    shares = [plans[i :: os.cpu_count()] for i in range(os.cpu_count() or 1)]
+    shares = [work[i :: os.cpu_count()] for i in range(os.cpu_count() or 1)]
     pipes = [forking.Pipe(duplex=False) for _ in shares]
     workers = [
-        forking.Process(target=lambda share=share, end=end: end.send([_run(world, plan) for plan in share]))
+        forking.Process(target=lambda share=share, end=end: end.send([do(one) for one in share]))
         for share, (_, end) in zip(shares, pipes, strict=True)
     ]
     for worker, (_, end) in zip(workers, pipes, strict=True):
@@ -69,11 +70,16 @@ def run_all(world: World, plans: list[Plan]) -> list[Run]:
     done = [iter(end.recv()) for end, _ in pipes]
     for worker in workers:
         worker.join()
-    return [next(done[i % len(shares)]) for i in range(len(plans))]
+    return [next(done[i % len(shares)]) for i in range(len(work))]
 
 
-def _run(world: World, plan: Plan) -> Run:
-    return world.run(plan), world.faults.points
+def run_all(world: World, plans: list[Plan]) -> list[Run]:
+    """Run plans, many of them on all processors."""
+
+    def run(plan: Plan) -> Run:
+        return world.run(plan), world.faults.points
+
+    return [run(plan) for plan in plans] if len(plans) < MANY else spread(plans, run)
 
 
 def part_of(plans: list[Plan], number: int) -> list[Plan]:

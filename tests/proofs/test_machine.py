@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
@@ -16,7 +17,7 @@ from tests.proofs.scenes import HARBOUR, MILL
 from tests.proofs.world import World
 
 pytestmark = DEATHBED
-EXAMPLES = 150 if FULL else 6
+EXAMPLES = 100 if FULL else 6
 FAULTS = 4  # in all: after five crashes SQS parks a message, as it should
 
 
@@ -86,6 +87,7 @@ class Newsroom(RuleBasedStateMachine):
         assert not verdict.guilty, "\n".join([str(self.world.faults.plan), *verdict.guilty])
 
 
+@pytest.mark.timeout(1200)
 def test_any_history(measures: Measures) -> None:
     """The world is the machine's own: Hypothesis makes a new machine for every history, not a new stack."""
     with tempfile.TemporaryDirectory() as folder, World(Path(folder)) as world:

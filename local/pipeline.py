@@ -3,7 +3,6 @@
 import json
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -44,9 +43,8 @@ class Pipeline:
     def __enter__(self) -> Self:
         (self.out / "posts").mkdir(parents=True, exist_ok=True)
         with ExitStack() as starting:
-            folder = Path(starting.enter_context(tempfile.TemporaryDirectory(prefix="broadsheet-")))
             channels = [{"id": id, "kind": kind, "interval": 0} for id, kind in CHANNELS.items()]
-            file = folder / "sources.yaml"
+            file = self.out / "sources.yaml"  # stays: `broadsheet … --local` reads it
             file.write_text(yaml.safe_dump({"channels": channels, "sources": list(self._sources)}, allow_unicode=True))
             source.load(file)
             say("Bringing up template.yaml …")
@@ -55,7 +53,7 @@ class Pipeline:
             self.aws = starting.enter_context(
                 EmbeddedAws(
                     parameters={
-                        "Sources": str(file),
+                        "Sources": str(file.absolute()),
                         "AllowedNetworks": f"{urlsplit(self.receiver.url('')).netloc},{self._networks}".strip(","),
                         **self._parameters,
                     },

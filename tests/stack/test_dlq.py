@@ -34,7 +34,7 @@ def dead(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     queue.give_up("{}", Failure(reason="not an article message", error="no id"))
     urls = {"DeadLetterQueueUrl": cloud.dead_letter_url, "ParseQueueUrl": cloud.queue_url}
     monkeypatch.setattr("broadsheet.cli.deployment.Deployment.output", lambda _, name: urls[name])
-    monkeypatch.setattr("broadsheet.cli.dlq.boto3.client", lambda _: cloud.sqs)
+    monkeypatch.setattr("broadsheet.cli.deployment.Deployment.client", lambda *_: cloud.sqs)
     receive = cloud.sqs.receive_message  # an empty queue would be waited at for a second
     monkeypatch.setattr(cloud.sqs, "receive_message", lambda **asked: receive(**{**asked, "WaitTimeSeconds": 0}))
     yield cloud

@@ -1,6 +1,7 @@
 """The command line `broadsheet`: one module per group of commands, none of them part of the layer."""
 
 import click
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
 from broadsheet.cli.backfill import import_
 from broadsheet.cli.dlq import dlq_
@@ -12,10 +13,15 @@ from broadsheet.errors import BroadsheetError
 
 class _Commands(click.Group):
     def invoke(self, ctx: click.Context) -> object:
-        """Errors raised on purpose become one line; anything else keeps its traceback, for it is a defect."""
+        """Errors raised on purpose, and AWS's, become one line; anything else keeps its traceback: it is a defect."""
         try:
             return super().invoke(ctx)
         except BroadsheetError as error:
+            raise click.ClickException(str(error)) from error
+        except (NoCredentialsError, NoRegionError) as error:
+            hint = "set AWS_PROFILE, or AWS_ACCESS_KEY_ID and its kin, and AWS_REGION; or ask the embedded AWS: --local"
+            raise click.ClickException(f"{str(error).rstrip('.')}: {hint}") from error
+        except (ClientError, BotoCoreError) as error:
             raise click.ClickException(str(error)) from error
 
 

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeVar
 
-import boto3
 import click
 import msgspec
 
-from broadsheet.cli.deployment import Deployment, stack_option
+from broadsheet.cli.answers import json_option, show_json
+from broadsheet.cli.deployment import Deployment, on_deployment
 from broadsheet.queue import ArticleMessage, MessageError, Queue, decode
 
 if TYPE_CHECKING:
@@ -106,11 +106,15 @@ def _choice(command: F) -> F:
 
 
 @dlq_.command("list")
-@stack_option
-def list_(stack: str) -> None:
+@json_option
+@on_deployment
+def list_(as_json: bool, deployment: Deployment) -> None:
     """List what waits there: id, since when, reason, address."""
-    sqs, url = _queue(stack)
+    sqs, url = _queue(deployment)
     with parked(sqs, url) as messages:
+        if as_json:
+            show_json(messages)
+            return
         for one in messages:
             message = one.message
             address = message.url if message else "not an article message"
@@ -120,12 +124,17 @@ def list_(stack: str) -> None:
 
 @dlq_.command()
 @_choice
-@stack_option
-def show(ids: tuple[str, ...], reason: str | None, every: bool, stack: str) -> None:
+@json_option
+@on_deployment
+def show(ids: tuple[str, ...], *, reason: str | None, every: bool, as_json: bool, deployment: Deployment) -> None:
     """Show messages whole, with the exception that ended them and its place. IDs may be shortened."""
-    sqs, url = _queue(stack)
+    sqs, url = _queue(deployment)
     with parked(sqs, url) as messages:
-        for one in _chosen(messages, ids, reason, every):
+        chosen = _chosen(messages, ids, reason, every)
+        if as_json:
+            show_json(chosen)
+            return
+        for one in chosen:
             click.secho(f"{one.id}  {one.reason}", bold=True)
             for line in (f"{one.sent_at:%Y-%m-%d %H:%M:%S} UTC", one.error, one.place, one.body):
                 if line:
@@ -134,18 +143,19 @@ def show(ids: tuple[str, ...], reason: str | None, every: bool, stack: str) -> N
 
 @dlq_.command("redrive")
 @_choice
-@stack_option
-def redrive_(ids: tuple[str, ...], reason: str | None, every: bool, stack: str) -> None:
+@json_option
+@on_deployment
+def redrive_(ids: tuple[str, ...], *, reason: str | None, every: bool, as_json: bool, deployment: Deployment) -> None:
     """Send messages to parse again, with all their tries before them. Exit code 1 if any stays."""
-    sqs, url = _queue(stack)
+    sqs, url = _queue(deployment)
     with parked(sqs, url) as messages:
         chosen = _chosen(messages, ids, reason, every)
-        stay = redrive(sqs, url, Deployment(stack).output("ParseQueueUrl"), chosen, now=time.time())
+        stay = redrive(sqs, url, deployment.output("ParseQueueUrl"), chosen, now=time.time())
         for one in stay:
             click.echo(
                 f"{one.id[:8]} stays: {'refused by the queue' if one.message else 'no article message'}", err=True
             )
-        click.echo(f"{len(chosen) - len(stay)} sent again")
+        _done("sent again", "sent", len(chosen) - len(stay), as_json)
     if stay:
         raise SystemExit(1)
 
@@ -153,19 +163,27 @@ def redrive_(ids: tuple[str, ...], reason: str | None, every: bool, stack: str) 
 @dlq_.command()
 @_choice
 @click.confirmation_option(prompt="They are gone for good then. Drop them?")
-@stack_option
-def drop(ids: tuple[str, ...], reason: str | None, every: bool, stack: str) -> None:
+@json_option
+@on_deployment
+def drop(ids: tuple[str, ...], *, reason: str | None, every: bool, as_json: bool, deployment: Deployment) -> None:
     """Delete messages."""
-    sqs, url = _queue(stack)
+    sqs, url = _queue(deployment)
     with parked(sqs, url) as messages:
         chosen = _chosen(messages, ids, reason, every)
         for one in chosen:
             sqs.delete_message(QueueUrl=url, ReceiptHandle=one.receipt)
-        click.echo(f"{len(chosen)} dropped")
+        _done("dropped", "dropped", len(chosen), as_json)
 
 
-def _queue(stack: str) -> "tuple[SQSClient, str]":
-    return boto3.client("sqs"), Deployment(stack).output("DeadLetterQueueUrl")
+def _done(words: str, key: str, number: int, as_json: bool) -> None:
+    if as_json:
+        show_json({key: number})
+    else:
+        click.echo(f"{number} {words}")
+
+
+def _queue(deployment: Deployment) -> "tuple[SQSClient, str]":
+    return deployment.client("sqs"), deployment.output("DeadLetterQueueUrl")
 
 
 def _chosen(messages: list[Parked], ids: tuple[str, ...], reason: str | None, every: bool) -> list[Parked]:

@@ -4,9 +4,9 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
-import msgspec
 
 from broadsheet import extract
+from broadsheet.cli.answers import json_option, show_json
 from broadsheet.fetch import Client, FetchError, Response, Trace, user_agent
 from broadsheet.parse import AGENT
 from broadsheet.robots import Robots, from_answer
@@ -47,7 +47,7 @@ def extract_(page: str, url: str | None, timezone: str | None, shape: str, allow
         case "explain":
             _explain(explained)
         case _:
-            click.echo(msgspec.json.format(msgspec.json.encode(article)).decode())
+            show_json(article)
 
 
 def _explain(explained: extract.Explanation) -> None:
@@ -66,37 +66,45 @@ def _explain(explained: extract.Explanation) -> None:
 @click.argument("url")
 @click.option("--explain", is_flag=True, help="Show resolution, robots.txt, redirects, timings and caps, not the page.")
 @click.option("--contact", default=CONTACT, show_default=True, help="What the User-Agent tells publishers.")
+@json_option
 @_allow
-def fetch_(url: str, explain: bool, contact: str, allow: tuple[str, ...]) -> None:
+def fetch_(url: str, *, explain: bool, contact: str, as_json: bool, allow: tuple[str, ...]) -> None:
     """Fetch a page as parse would: publicly, politely, within limits."""
     client = _client(allow, contact)
-    if not explain:
+    if not (explain or as_json):
         click.echo(client.get(url).body, nl=False)
         return
     robots_url = "/".join(url.split("/")[:3]) + "/robots.txt"
-    click.secho(robots_url, bold=True)
-    robots = _robots(client, robots_url)
+    robots, asked = _robots(client, robots_url)
     delay = robots.crawl_delay(AGENT)
+    failure: FetchError | None = None
+    try:
+        response = client.get(url)
+        trace = response.trace
+    except FetchError as error:
+        failure, trace = error, error.trace
+    if as_json:
+        told = {"reason": failure.reason} if failure else {"status": response.status, "bytes": len(response.body)}
+        rules = {"url": robots_url, "allows": robots.allows(url, AGENT), "crawl_delay": delay, "trace": asked}
+        show_json({"url": url, **told, "trace": trace, "robots": rules})
+        return
+    click.secho(robots_url, bold=True)
+    _show(asked)
     click.echo(f"  {'allows' if robots.allows(url, AGENT) else 'disallows'} {url} to {AGENT}")
     click.echo(f"  crawl delay: {delay:g} s" if delay is not None else "  no crawl delay")
     click.secho(url, bold=True)
-    try:
-        response = client.get(url)
-    except FetchError as error:
-        _show(error.trace)
-        raise
-    _show(response.trace)
+    _show(trace)
+    if failure:
+        raise failure
     click.echo(_summary(response))
 
 
-def _robots(client: Client, url: str) -> Robots:
+def _robots(client: Client, url: str) -> tuple[Robots, Trace]:
     try:
         response = client.get(url)
     except FetchError as error:
-        _show(error.trace)
-        return from_answer(error.status or 503, b"")
-    _show(response.trace)
-    return from_answer(response.status, response.body)
+        return from_answer(error.status or 503, b""), error.trace
+    return from_answer(response.status, response.body), response.trace
 
 
 def _show(trace: Trace) -> None:

@@ -4,20 +4,20 @@ from collections import Counter
 from pathlib import Path
 from typing import BinaryIO
 
-import boto3
 import click
 import msgspec
+from click.core import ParameterSource
 from msgspec.structs import replace
 
 from broadsheet import source, urls
 from broadsheet.cli import sources_text
-from broadsheet.cli.deployment import Deployment
+from broadsheet.cli.answers import json_option, meant, show_json
+from broadsheet.cli.deployment import Deployment, on_deployment_if_named
 from broadsheet.cli.look import CONTACT
 from broadsheet.cli.probe import Probe, probe, probe_source
 from broadsheet.feeds import opml
 from broadsheet.fetch import Client, user_agent
 from broadsheet.polling import PollState
-from broadsheet.polls import Polls
 from broadsheet.source import Source, Sources
 
 _WHY = {
@@ -38,8 +38,6 @@ _file = click.option(
     type=click.Path(path_type=Path),
     help="The file.",
 )
-_stack = click.option("--stack", envvar="BROADSHEET_STACK", help="A deployed stack whose memory of the sources counts.")
-_json = click.option("--json", "as_json", is_flag=True, help="For programs.")
 _channels = click.option("--channel", "channels", multiple=True, help="Id of a channel that is to hear of it.")
 _allow = click.option(
     "--allow", multiple=True, metavar="CIDR", help="A network outside the public internet that may be fetched."
@@ -54,26 +52,26 @@ def sources_() -> None:
 @sources_.command()
 @click.argument("wanted", metavar="URL-OR-ID")
 @_file
-@_stack
-@_json
+@json_option
+@on_deployment_if_named
 @_allow
-def check(wanted: str, path: Path, stack: str | None, as_json: bool, allow: tuple[str, ...]) -> None:
+def check(wanted: str, *, path: Path, as_json: bool, allow: tuple[str, ...], deployment: Deployment | None) -> None:
     """Ask one source, and show what it would enqueue and why not the rest.
 
-    Of a URL that is a page, the feed that it names is taken. Without --stack every poll is a first poll.
+    Of a URL that is a page, the feed that it names is taken. Without --stack or --local every poll is a first poll.
     """
     client = _client(allow)
     listed = _listed(wanted, path)
     if listed is None:
         found = probe(wanted, client)
-    elif stack is None:
+    elif deployment is None:
         found = probe_source(listed, client)
     else:
-        polls = _polls(stack)
+        polls = deployment.polls
         state = polls.states([listed.id]).get(listed.id)
         found = probe_source(listed, client, window=polls.window(listed.id), state=state)
     if as_json:
-        click.echo(msgspec.json.format(msgspec.json.encode(found)).decode())
+        show_json(found)
     else:
         _show(found)
 
@@ -85,8 +83,16 @@ def check(wanted: str, path: Path, stack: str | None, as_json: bool, allow: tupl
 @_channels
 @_file
 @_allow
+@json_option
 def add(
-    url: str, *, source_id: str | None, name: str | None, channels: tuple[str, ...], path: Path, allow: tuple[str, ...]
+    url: str,
+    *,
+    source_id: str | None,
+    name: str | None,
+    channels: tuple[str, ...],
+    path: Path,
+    allow: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Find the feed of a URL, check it, and append it to the file, whose comments and order stay."""
     text, known = _read(path)
@@ -96,6 +102,9 @@ def add(
     id = source_id or sources_text.free_id(_label(found.source.url), (one.id for one in known.sources))
     made = replace(found.source, id=id, name=name or found.source.name, channels=channels)
     path.write_text(sources_text.added(text, [made], name=str(path)), encoding="utf-8")
+    if as_json:
+        show_json(made)
+        return
     _show(replace(found, source=made))
     click.echo(f"added to {path} as {made.id}")
 
@@ -104,7 +113,8 @@ def add(
 @click.argument("file", type=click.File("rb"))
 @_channels
 @_file
-def import_opml(file: BinaryIO, channels: tuple[str, ...], path: Path) -> None:
+@json_option
+def import_opml(file: BinaryIO, channels: tuple[str, ...], path: Path, as_json: bool) -> None:
     """Append the feeds of an OPML file. None is asked: `sources check` does that."""
     text, known = _read(path)
     made: list[Source] = []
@@ -124,7 +134,10 @@ def import_opml(file: BinaryIO, channels: tuple[str, ...], path: Path) -> None:
         made.append(Source(id=id, name=one.title or one.feed_url, url=one.feed_url, channels=channels))
         ends["added"] += 1
     path.write_text(sources_text.added(text, made, name=str(path)), encoding="utf-8")
-    click.echo(", ".join(f"{number} {end}" for end, number in sorted(ends.items())) or "no feeds in it")
+    if as_json:
+        show_json(dict(ends))
+    else:
+        click.echo(", ".join(f"{number} {end}" for end, number in sorted(ends.items())) or "no feeds in it")
 
 
 @sources_.command()
@@ -141,19 +154,23 @@ def export(file: BinaryIO, path: Path) -> None:
 
 @sources_.command("list")
 @_file
-@_stack
-@_json
-def list_(path: Path, stack: str | None, as_json: bool) -> None:
-    """Show the file's sources; with --stack also which are broken or silent, and why."""
-    sources = source.load(path).sources
-    states = _polls(stack).states([one.id for one in sources]) if stack else {}
+@json_option
+@on_deployment_if_named
+def list_(path: Path, as_json: bool, deployment: Deployment | None) -> None:
+    """Show the file's sources; with --stack or --local also which are broken or silent, and why.
+
+    Without --file a deployment's own file is read.
+    """
+    named = click.get_current_context().get_parameter_source("path") != ParameterSource.DEFAULT
+    sources = (source.load(path) if named or deployment is None else deployment.sources).sources
+    states = deployment.polls.states([one.id for one in sources]) if deployment else {}
     if as_json:
-        rows = [msgspec.to_builtins(one) | ({"state": states.get(one.id)} if stack else {}) for one in sources]
-        click.echo(msgspec.json.format(msgspec.json.encode(rows)).decode())
+        rows = [msgspec.to_builtins(one) | ({"state": states.get(one.id)} if deployment else {}) for one in sources]
+        show_json(rows)
         return
     width = max((len(one.id) for one in sources), default=0)
     for one in sources:
-        standing = f"  {_standing(states.get(one.id))}" if stack else ""
+        standing = f"  {_standing(states.get(one.id))}" if deployment else ""
         click.echo(f"{one.id:<{width}}  {one.kind:<7}  {one.interval:4g} min{standing}  {one.url}")
 
 
@@ -198,9 +215,10 @@ def _standing(state: PollState | None) -> str:
 def _listed(wanted: str, path: Path) -> Source | None:
     """The source of the file that is meant, by id or by URL; None for a URL that isn't there."""
     if not wanted.startswith(("http://", "https://")):
-        found = source.load(path).source(wanted)
-        if found is None:
-            raise click.BadParameter(f"no source {wanted!r} in {path}", param_hint="URL-OR-ID")
+        listed = source.load(path)
+        if (found := listed.source(wanted)) is None:
+            there = meant(wanted, (one.id for one in listed.sources))
+            raise click.BadParameter(f"no source {wanted!r} in {path}{there}", param_hint="URL-OR-ID")
         return found
     return _twin(wanted, source.load(path)) if path.exists() else None
 
@@ -219,10 +237,6 @@ def _read(path: Path) -> tuple[str, Sources]:
     if not path.exists():
         return "", Sources(sources=())
     return path.read_text(encoding="utf-8"), source.load(path)
-
-
-def _polls(stack: str) -> Polls:
-    return Polls(boto3.client("dynamodb"), Deployment(stack).output("StateTableName"))
 
 
 def _client(allow: tuple[str, ...]) -> Client:

@@ -49,6 +49,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> PartialItem
     )
     outcomes = parser.run([(record["messageId"], record["body"]) for record in event["Records"]])
     observability.count(metrics, get_args(Status), (outcome.status for outcome in outcomes))
+    missed = sum(outcome.rule_missed is not None for outcome in outcomes)
+    metrics.add_metric(name="RuleMissed", unit="Count", value=missed)
     unfinished = {outcome.message_id for outcome in outcomes if outcome.status == "unfinished"}
 
     def acknowledge(record: SQSRecord) -> None:

@@ -66,6 +66,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     title: str = ""
     s3_key: str | None = None
     retry_at: float | None = None
+    rule_missed: str | None = None
 
 
 class UnfinishedError(BroadsheetError):
@@ -362,7 +363,8 @@ class Parser:
             )
         if not new:
             return self._known(item, record)
-        return self._outcome(item, "stored", reason or "", title=article.title, origin=origin, record=record)
+        stored = self._outcome(item, "stored", reason or "", title=article.title, origin=origin, record=record)
+        return msgspec.structs.replace(stored, rule_missed=article.rule_missed)
 
     def _identity(self, article: Article) -> tuple[str, Record | None]:
         """The id the article belongs under, and the record that is there already.

@@ -2,23 +2,19 @@
 
 import re
 from collections.abc import Iterator
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
-import yaml
 
-from broadsheet import urls
+from broadsheet import urls, yamlfile
 from broadsheet.errors import BroadsheetError
 from broadsheet.routing import Filters, pattern_problem
 from broadsheet.timetable import DigestTimes, QuietHours
 
 Id = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}\Z")]
 HttpUrl = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/]+(/\S*)?$")]
-
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where the wheel has it: ten times as fast
 
 
 class SourcesError(BroadsheetError):
@@ -94,21 +90,8 @@ def load(path: str | Path, *, kinds: frozenset[str] | None = None) -> Sources:
 
 def parse(text: str, *, name: str = "sources.yaml", kinds: frozenset[str] | None = None) -> Sources:
     """Read a sources file's text. `kinds` are the channel kinds there are; None accepts any."""
-    try:
-        node = yaml.compose(text, Loader=_Loader)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise SourcesError(f"{name}:{mark.line + 1 if mark else 1}", "not YAML", str(error).split("\n")[0]) from error
-    lines: dict[str, int] = {}
-    try:
-        data = _plain(node, "$", lines, name)
-        sources = msgspec.convert(data, Sources)
-    except msgspec.ValidationError as error:
-        path, message = _where(str(error))
-        raise SourcesError(f"{name}:{_line(lines, path)}", _field(path, data), message) from error
-    for path, reason in _contradictions(sources, kinds):
-        raise SourcesError(f"{name}:{_line(lines, path)}", _field(path, data), reason)
-    return sources
+    contradictions = partial(_contradictions, kinds=kinds)
+    return yamlfile.read(text, Sources, name=name, error=SourcesError, contradictions=contradictions, say=_field)
 
 
 def _contradictions(sources: Sources, kinds: frozenset[str] | None) -> Iterator[tuple[str, str]]:
@@ -134,7 +117,7 @@ def _contradictions(sources: Sources, kinds: frozenset[str] | None) -> Iterator[
             urls.host_key(source.url)
         except urls.UrlError as error:
             yield f"$.sources[{i}].url", error.reason
-        if source.timezone and not _is_timezone(source.timezone):
+        if source.timezone and not yamlfile.is_timezone(source.timezone):
             yield f"$.sources[{i}].timezone", f"no time zone {source.timezone!r}"
 
 
@@ -146,65 +129,12 @@ def _contradictions_of(channel: Channel, sources: Sources) -> Iterator[tuple[str
         if sources.source(source_id) is None:
             yield f"filters.sources[{j}]", f"no source {source_id!r} in this file"
 
-    if not _is_timezone(channel.timezone):
+    if not yamlfile.is_timezone(channel.timezone):
         yield "timezone", f"no time zone {channel.timezone!r}"
     if channel.quiet_hours and channel.quiet_hours.start == channel.quiet_hours.end:
         yield "quiet_hours", "start and end are the same"
     if channel.digest and (channel.digest.every is None) == (channel.digest.daily_at is None):
         yield "digest", "give either `every`, in minutes, or `daily_at`, a local time"
-
-
-def _is_timezone(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: "Asia" is a folder
-        return False
-    return True
-
-
-def _where(error: str) -> tuple[str, str]:
-    """The path and the words of a msgspec error; of an unknown or missing field the path is that field's own."""
-    message, _, path = error.rpartition(" - at `")
-    message, path = (message, path.rstrip("`")) if message else (error, "$")
-    if field := re.fullmatch(r"Object (contains unknown|missing required) field `(.+)`", message):
-        return f"{path}.{field[2]}", "no such field" if "unknown" in field[1] else "is missing"
-    if "regex '^https?:" in message:
-        message = "expected an http or https URL"
-    return path, message
-
-
-def _plain(node: Any, path: str, lines: dict[str, int], name: str, inside: tuple[Any, ...] = ()) -> Any:
-    """The plain value of a YAML node; notes the line of every path, which msgspec's errors then name."""
-    if node is None:
-        return None
-    line = lines[path] = node.start_mark.line + 1
-    if any(node is outer for outer in inside):
-        raise SourcesError(f"{name}:{line}", path.removeprefix("$."), "holds itself")
-    inside = (*inside, node)
-    if isinstance(node, yaml.MappingNode):
-        plain: dict[str, Any] = {}
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            if not isinstance(key, yaml.ScalarNode):
-                raise SourcesError(f"{name}:{line}", "a field's name", "must be plain text")
-            if key.value in plain:
-                raise SourcesError(f"{name}:{line}", key.value, "given twice")
-            lines[f"{path}.{key.value}"] = line
-            plain[key.value] = _plain(value, f"{path}.{key.value}", lines, name, inside)
-        return plain
-    if isinstance(node, yaml.SequenceNode):
-        return [_plain(item, f"{path}[{i}]", lines, name, inside) for i, item in enumerate(node.value)]
-    try:
-        return yaml.constructor.SafeConstructor().construct_object(node)
-    except (yaml.YAMLError, ValueError) as error:
-        raise SourcesError(f"{name}:{line}", path.removeprefix("$."), str(error).split("\n")[0]) from error
-
-
-def _line(lines: dict[str, int], path: str) -> int:
-    """The line of a path, or of the nearest thing around it: a missing field has no line of its own."""
-    while path not in lines and path not in ("", "$"):
-        path = re.sub(r"(\.[^.\[]*|\[[^\]]*\])$", "", path)
-    return lines.get(path, 1)
 
 
 def _field(path: str, data: Any) -> str:

@@ -22,13 +22,23 @@ _allow = click.option(
 @click.argument("page", metavar="URL-OR-FILE")
 @click.option("--url", help="Of a file: the address it came from, for its links and its publisher's rule.")
 @click.option("--timezone", help="Of the publisher, where the page prints a local time, e.g. Europe/Paris.")
+@click.option(
+    "--rule",
+    "rule_file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Try this publisher rule, whatever hosts and paths it is for.",
+)
 @click.option("--json", "shape", flag_value="json", default=True, help="The article as consumers get it.  [default]")
 @click.option("--text", "shape", flag_value="text", help="The body as plain text.")
 @click.option("--html", "shape", flag_value="html", help="The body as sanitised HTML.")
 @click.option("--explain", "shape", flag_value="explain", help="Every witness per field, and why one was believed.")
 @_allow
-def extract_(page: str, url: str | None, timezone: str | None, shape: str, allow: tuple[str, ...]) -> None:
+def extract_(
+    *, page: str, url: str | None, timezone: str | None, rule_file: Path | None, shape: str, allow: tuple[str, ...]
+) -> None:
     """Turn a page into an article."""
+    rule = extract.load_rule(rule_file) if rule_file else None
     charset = None
     if page.startswith(("http://", "https://")):
         response = _client(allow).get(page)
@@ -37,8 +47,11 @@ def extract_(page: str, url: str | None, timezone: str | None, shape: str, allow
         body = Path(page).read_bytes()
         url = url or "https://file.invalid/" + Path(page).name
     zone = ZoneInfo(timezone) if timezone else None
-    explained = extract.explain(body, url, charset=charset, zone=zone)
+    rules = (lambda _url: rule) if rule else extract.publisher_rule
+    explained = extract.explain(body, url, charset=charset, zone=zone, rules=rules)
     article = explained.article
+    if rule:
+        _judge(rule, rule_file, explained)
     match shape:
         case "text":
             click.echo(article.text)
@@ -48,6 +61,16 @@ def extract_(page: str, url: str | None, timezone: str | None, shape: str, allow
             _explain(explained)
         case _:
             show_json(article)
+
+
+def _judge(rule: extract.Rule, file: Path | None, explained: extract.Explanation) -> None:
+    """Tell a rule's writer which of its selectors find nothing; without a body the rule has failed."""
+    if explained.article.rule_missed:
+        raise extract.RuleError(f"{file}", "body", f"{rule.body!r} finds nothing on {explained.article.url}")
+    heard = {field for field, verdict in explained.verdicts.items() for c in verdict.claims if c.witness.kind == "rule"}
+    for field in extract.RULE_FIELDS:
+        if (selector := getattr(rule, field)) and field not in heard:
+            click.secho(f"{file}: {field}: {selector!r} finds nothing of use", fg="yellow", err=True)
 
 
 def _explain(explained: extract.Explanation) -> None:

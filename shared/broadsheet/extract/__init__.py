@@ -10,10 +10,12 @@ Pure: nothing here opens a file of the page's choosing or a connection.
 from broadsheet.extract.errors import ExtractionError
 from broadsheet.extract.fragment import from_fragment
 from broadsheet.extract.page import Explanation, explain, extract
+from broadsheet.extract.rules import FIELDS as RULE_FIELDS
 from broadsheet.extract.rules import Rule, RuleError, no_rule, publisher_rule
 from broadsheet.extract.rules import load as load_rule
 
 __all__ = [
+    "RULE_FIELDS",
     "Explanation",
     "ExtractionError",
     "Rule",

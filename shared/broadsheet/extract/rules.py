@@ -4,7 +4,8 @@ A rule's file is named after the host it speaks for, so that only that one file 
 over the page's main part with BeautifulSoup; what they find goes the way of a feed's fragment.
 """
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from datetime import tzinfo
 from functools import cache
 from pathlib import Path
@@ -20,11 +21,13 @@ from broadsheet.extract.tree import Element
 if TYPE_CHECKING:
     from bs4 import Tag
 
+# What a rule may say besides the body; each is named as in Article.
+FIELDS = ("title", "standfirst", "authors", "published_at", "modified_at", "section", "tags")
 _DIRECTORY = Path(__file__).parent.parent / "publishers"
 
 
 class RuleError(BroadsheetError):
-    """A rule file that is no rule; the subject is its path."""
+    """A rule file that is no rule; the subject is `file:line`, the reason the field."""
 
 
 class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -91,14 +94,40 @@ def _stored(host: str) -> Rule | None:
 
 
 def load(path: Path) -> Rule:
-    """A rule from its file; raises RuleError if it isn't one."""
+    """A rule from its file; raises RuleError, naming line and field, if it isn't one."""
     # Imported here because most hosts have no rule.
-    import yaml  # noqa: PLC0415
+    from broadsheet import yamlfile  # noqa: PLC0415
 
     try:
-        return msgspec.convert(yaml.safe_load(path.read_text("utf-8")), Rule)
-    except (yaml.YAMLError, msgspec.ValidationError, OSError) as error:
-        raise RuleError(str(path), "not-a-rule", str(error)) from error
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise RuleError(str(path), "unreadable", str(error)) from error
+    return yamlfile.read(text, Rule, name=str(path), error=RuleError, contradictions=_contradictions)
+
+
+def _contradictions(rule: Rule) -> Iterator[tuple[str, str]]:
+    """What no type can say: selectors that aren't CSS, tags and zones that aren't."""
+    import soupsieve  # noqa: PLC0415 - with BeautifulSoup, which only pages with a rule need
+
+    from broadsheet.yamlfile import is_timezone  # noqa: PLC0415 - as in load
+
+    if not rule.body:
+        yield "$.body", "selects nothing"
+    selectors = [(f"$.{field}", getattr(rule, field)) for field in (*FIELDS, "body")]
+    selectors += [(f"$.drop[{i}]", selector) for i, selector in enumerate(rule.drop)]
+    for path, selector in selectors:
+        try:
+            soupsieve.compile(selector or "*")
+        except soupsieve.SelectorSyntaxError as error:
+            yield path, f"{selector!r} is no CSS selector: {str(error).splitlines()[0]}"
+    for i, tag in enumerate(rule.scope):
+        if not re.fullmatch(r"[a-z][a-z0-9-]*", tag):
+            yield f"$.scope[{i}]", f"{tag!r} is no tag's name"
+    for i, start in enumerate(rule.paths):
+        if not start.startswith("/"):
+            yield f"$.paths[{i}]", "a path begins with /"
+    if rule.zone and not is_timezone(rule.zone):
+        yield "$.zone", f"no time zone {rule.zone!r}"
 
 
 def apply(rule: Rule, root: Element) -> Ruled:
@@ -109,7 +138,7 @@ def apply(rule: Rule, root: Element) -> Ruled:
     scope = next((part for tag in rule.scope if (part := root.find(f".//{tag}")) is not None), root)
     soup = BeautifulSoup(etree.tostring(scope, encoding="unicode", method="html", with_tail=False), "lxml")
     fields: dict[str, list[str]] = {}
-    for field in ("title", "standfirst", "authors", "published_at", "modified_at", "section", "tags"):
+    for field in FIELDS:
         selector = getattr(rule, field)
         texts = [_text(tag) for tag in soup.select(selector)] if selector else []
         if any(texts):

@@ -12,11 +12,20 @@ class BuildError(BroadsheetError):
 
 def build() -> None:
     """Bring .aws-sam/build and the tools' virtual environments up to date; raises BuildError."""
+    _build("build", ".venv-ministack/.ready")
+
+
+def build_ministack() -> None:
+    """Bring ministack's virtual environment up to date; raises BuildError."""
+    _build(".venv-ministack/.ready")
+
+
+def _build(*targets: str) -> None:
     if not _make("python313").stdout.strip():
-        raise BuildError("sam build", "no-python3.13", "on PATH or under pyenv's versions")
-    made = _make("build", ".venv-ministack/.ready")
+        raise BuildError("make", "no-python3.13", "on PATH or under pyenv's versions")
+    made = _make(*targets)
     if made.returncode:
-        raise BuildError("make build", "failed", made.stdout[-1000:] + made.stderr[-3000:])
+        raise BuildError(f"make {targets[0]}", "failed", made.stdout[-1000:] + made.stderr[-3000:])
 
 
 def _make(*targets: str) -> subprocess.CompletedProcess[str]:

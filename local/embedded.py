@@ -11,7 +11,7 @@ from moto import mock_aws
 from local.drive import QueuePump, StreamPump, invoke_async
 from local.runtime import Handler, Invocation, Runtime
 from local.snapshot import restore, save
-from local.stack import Stack, client, deploy
+from local.stack import Moto, Stack, client, deploy
 
 TEMPLATE = Path(__file__).parent.parent / "template.yaml"
 Observer = Callable[[Invocation], None]
@@ -54,7 +54,7 @@ class EmbeddedAws:
     def __enter__(self) -> Self:
         with ExitStack() as starting:
             starting.enter_context(mock_aws())
-            self.stack = deploy(self._template, self._parameters, name=self._name, region=self._region)
+            self.stack = deploy(self._template, self._parameters, name=self._name, aws=Moto(self._region))
             sqs, functions = self.client("sqs"), self.stack.functions
             self._queues = [QueuePump(source, sqs, self._redelivery) for source in self.stack.queues]
             self._streams = [

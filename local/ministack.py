@@ -6,6 +6,7 @@ import socket
 import subprocess
 import tempfile
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -16,12 +17,13 @@ from typing import Any, Self
 import boto3
 import urllib3
 from botocore.config import Config
+from botocore.exceptions import WaiterError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from broadsheet.errors import BroadsheetError
-from local.stack import CREDENTIALS
+from local.stack import CREDENTIALS, creation
 
 ROOT = Path(__file__).parent.parent
 PROGRAM = ROOT / ".venv-ministack" / "bin" / "ministack"
@@ -38,6 +40,8 @@ class Ministack:
     A `strict` one judges every call by the caller's role and the resource's policy, as IAM does, and speaks TLS, since
     those policies refuse anything else.
     """
+
+    region = REGION
 
     def __init__(self, address: str = "127.0.0.1", *, strict: bool = False) -> None:
         self.address = address
@@ -121,6 +125,23 @@ class Ministack:
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
             config=Config(account_id_endpoint_mode="disabled", s3={"addressing_style": "path"}),
         )
+
+    def create(self, stack: str, body: Mapping[str, Any], parameters: Mapping[str, str]) -> None:
+        """Create a stack from plain CloudFormation, and wait until it is there."""
+        cloudformation = self.client("cloudformation")
+        # unlike moto, it resolves Fn::ToJsonString only where it is announced, as AWS does
+        cloudformation.create_stack(**creation(stack, {**body, "Transform": "AWS::LanguageExtensions"}, parameters))
+        try:
+            cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+        except WaiterError as error:
+            said = self.log.read_text(errors="replace")[-2000:]
+            raise MinistackError(stack, "not-created", f"{error}\n{said}") from error
+
+    def detach(self) -> None:
+        """Let it run no function by itself."""
+        functions = self.client("lambda")
+        for mapping in functions.list_event_source_mappings()["EventSourceMappings"]:
+            functions.delete_event_source_mapping(UUID=mapping["UUID"])
 
     def _wait(self) -> None:
         http = urllib3.PoolManager(retries=False, timeout=2, ca_certs=self._certificate if self.strict else None)

@@ -1,11 +1,11 @@
-"""The stack: template.yaml translated as SAM does, created in moto, and read back with every reference resolved.
+"""The stack: template.yaml translated as SAM does, created in a local AWS, and read back with every reference resolved.
 
-What moto's CloudFormation doesn't do, and how it is read all the same:
+What a local AWS's CloudFormation doesn't do, and how it is read all the same:
 
-- it drops a reference it cannot resolve, in silence: references are checked here first;
+- moto drops a reference it cannot resolve, in silence: references are checked here first;
 - it creates no schedules, invoke configurations, alarms or policies of queues and buckets: their properties are
-  made outputs of the stack, so that moto resolves them like everything else;
-- it would run a mapped function itself, in Docker, at every send and put: mappings are read, then detached.
+  made outputs of the stack, so that they are resolved like everything else;
+- it would run a mapped function itself, at every send and put: mappings are read, then detached.
 """
 
 import io
@@ -18,7 +18,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from unittest.mock import patch
 
 import boto3
@@ -147,6 +147,55 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
         return {key: value for key, value in self.resources.items() if self.kinds[key] == kind}
 
 
+class LocalAws(Protocol):
+    """An AWS on this machine into which a stack can be created."""
+
+    region: str
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client for it."""
+
+    def create(self, stack: str, body: Mapping[str, Any], parameters: Mapping[str, str]) -> None:
+        """Create a stack, and wait until it is there; raises ClientError or UserWarning where it is refused."""
+
+    def detach(self) -> None:
+        """Make it forget what it would feed to functions by itself."""
+
+
+class Moto:
+    """moto, which must be active in this process."""
+
+    def __init__(self, region: str) -> None:
+        self.region = region
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client for it."""
+        return client(service, self.region)
+
+    def create(self, stack: str, body: Mapping[str, Any], parameters: Mapping[str, str]) -> None:
+        """Create a stack; what moto doesn't know is no longer only a warning."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("error", message="Tried to parse")
+            self.client("cloudformation").create_stack(**creation(stack, body, parameters))
+
+    def detach(self) -> None:
+        """Make it forget what it would feed to functions, in Docker, by itself."""
+        for queue in sqs_backends[DEFAULT_ACCOUNT_ID][self.region].queues.values():
+            queue.lambda_event_source_mappings.clear()
+        for table in dynamodb_backends[DEFAULT_ACCOUNT_ID][self.region].tables.values():
+            table.lambda_event_source_mappings.clear()
+
+
+def creation(stack: str, body: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
+    """The arguments of CreateStack."""
+    return {
+        "StackName": stack,
+        "TemplateBody": json.dumps(body),
+        "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
+        "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
+    }
+
+
 def client(service: str, region: str) -> Any:
     """Return a boto3 client for the embedded AWS, whatever the caller's own environment says."""
     return _session().client(
@@ -176,9 +225,9 @@ def translate(template: Path, parameters: Mapping[str, str], region: str) -> dic
     return translated
 
 
-def deploy(template: Path, parameters: Mapping[str, str], *, name: str, region: str) -> Stack:
-    """Create the stack in moto, which must be active, and return it resolved."""
-    translated = translate(template, parameters, region)
+def deploy(template: Path, parameters: Mapping[str, str], *, name: str, aws: LocalAws) -> Stack:
+    """Create the stack in a local AWS, and return it resolved."""
+    translated = translate(template, parameters, aws.region)
     skipped = {key: r for key, r in translated["Resources"].items() if r["Type"] in UNKNOWN_TO_MOTO}
     created = {key: r for key, r in translated["Resources"].items() if key not in skipped}
     outputs = {
@@ -189,15 +238,15 @@ def deploy(template: Path, parameters: Mapping[str, str], *, name: str, region: 
         for key, r in translated["Resources"].items()
         if key in skipped or r["Type"] == "AWS::IAM::Role"
     }
-    _upload_code(created, region)
+    _upload_code(created, aws)
     _create(
         template,
         {**translated, "Resources": created, "Outputs": {**translated.get("Outputs", {}), **outputs}},
         parameters,
         name=name,
-        region=region,
+        aws=aws,
     )
-    cloudformation = client("cloudformation", region)
+    cloudformation = aws.client("cloudformation")
     values = {
         o["OutputKey"]: o["OutputValue"]
         for o in cloudformation.describe_stacks(StackName=name)["Stacks"][0].get("Outputs", [])
@@ -212,11 +261,11 @@ def deploy(template: Path, parameters: Mapping[str, str], *, name: str, region: 
         key: (r["Type"], json.loads(values.pop(key))) for key, r in translated["Resources"].items() if key in values
     }
     created = {key: r for key, r in created.items() if key in resources}  # without those whose condition is false
-    functions = _functions(template, created, resources, resolved, region)
-    queues, streams = _sources(template, created, resources, functions, region)
-    _detach(region)
+    functions = _functions(template, created, resources, resolved, aws)
+    queues, streams = _sources(template, created, resources, functions, aws)
+    aws.detach()
     stack = Stack(
-        region=region,
+        region=aws.region,
         resources=resources,
         kinds={key: created[key]["Type"] for key in resources},
         outputs=values,
@@ -294,15 +343,15 @@ def _references(node: Any, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, 
             yield from _references(value, place if key.startswith("Fn::") else (*place, key))
 
 
-def _upload_code(created: Mapping[str, Any], region: str) -> None:
+def _upload_code(created: Mapping[str, Any], aws: LocalAws) -> None:
     """Put something where the packaged code would be: moto looks for it, but never runs it."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as empty:
         empty.writestr("empty", "")
-    s3 = client("s3", region)
+    s3 = aws.client("s3")
     s3.create_bucket(
         Bucket=CODE_BUCKET,
-        **({} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}),
+        **({} if aws.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": aws.region}}),
     )
     for resource in created.values():
         for part in ("Code", "Content"):
@@ -312,17 +361,10 @@ def _upload_code(created: Mapping[str, Any], region: str) -> None:
 
 
 def _create(
-    template: Path, translated: Mapping[str, Any], parameters: Mapping[str, str], *, name: str, region: str
+    template: Path, translated: Mapping[str, Any], parameters: Mapping[str, str], *, name: str, aws: LocalAws
 ) -> None:
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("error", message="Tried to parse")
-            client("cloudformation", region).create_stack(
-                StackName=name,
-                TemplateBody=json.dumps(translated),
-                Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
-                Capabilities=["CAPABILITY_IAM"],
-            )
+        aws.create(name, translated, parameters)
     except ClientError as error:
         raise TemplateError(str(template), "refused", error.response["Error"]["Message"]) from error
     except UserWarning as warning:
@@ -334,7 +376,7 @@ def _functions(
     created: Mapping[str, Any],
     resources: Mapping[str, str],
     resolved: Mapping[str, tuple[str, Any]],
-    region: str,
+    aws: LocalAws,
 ) -> dict[str, Function]:
     invoking = {p["FunctionName"]: p for kind, p in resolved.values() if kind == "AWS::Lambda::EventInvokeConfig"}
     functions = {}
@@ -342,7 +384,7 @@ def _functions(
         if resource["Type"] != "AWS::Lambda::Function":
             continue
         written = resource["Properties"]
-        found = client("lambda", region).get_function_configuration(FunctionName=resources[key])
+        found = aws.client("lambda").get_function_configuration(FunctionName=resources[key])
         environment = {k: str(v) for k, v in found.get("Environment", {}).get("Variables", {}).items()}
         for variable, value in written.get("Environment", {}).get("Variables", {}).items():
             if variable not in environment and "Fn::If" not in value:
@@ -370,14 +412,14 @@ def _sources(
     created: Mapping[str, Any],
     resources: Mapping[str, str],
     functions: Mapping[str, Function],
-    region: str,
+    aws: LocalAws,
 ) -> tuple[tuple[QueueSource, ...], tuple[StreamSource, ...]]:
     queues, streams = [], []
     by_arn = {function.arn: key for key, function in functions.items()}
     for key, resource in created.items():
         if resource["Type"] != "AWS::Lambda::EventSourceMapping":
             continue
-        found = client("lambda", region).get_event_source_mapping(UUID=resources[key])
+        found = aws.client("lambda").get_event_source_mapping(UUID=resources[key])
         arn = found["EventSourceArn"]
         unknown = resource["Properties"].keys() - (QUEUE_SOURCE if ":sqs:" in arn else STREAM_SOURCE)
         if unknown:
@@ -387,7 +429,7 @@ def _sources(
             "ReportBatchItemFailures" in found.get("FunctionResponseTypes", []),
         )
         if ":sqs:" in arn:
-            sqs = client("sqs", region)
+            sqs = aws.client("sqs")
             url = sqs.get_queue_url(QueueName=arn.rsplit(":", 1)[1])["QueueUrl"]
             attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
             queues.append(
@@ -460,10 +502,3 @@ def _schedules(functions: Mapping[str, Function], resolved: Mapping[str, tuple[s
 def _on_failure(configuration: Mapping[str, Any]) -> str | None:
     destination = configuration.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
     return None if destination is None else str(destination)
-
-
-def _detach(region: str) -> None:
-    for queue in sqs_backends[DEFAULT_ACCOUNT_ID][region].queues.values():
-        queue.lambda_event_source_mappings.clear()
-    for table in dynamodb_backends[DEFAULT_ACCOUNT_ID][region].tables.values():
-        table.lambda_event_source_mappings.clear()

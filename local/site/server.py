@@ -5,7 +5,7 @@ import socket
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from types import TracebackType
@@ -73,6 +73,11 @@ class SampleSite:
             host.server_close()
         for thread in self._threads:
             thread.join()
+
+    def stand_behind(self, front: Callable[[str, int], str]) -> None:
+        """Publish at the addresses that `front` gives (`host:port`) for each host's own, before anyone has come."""
+        for host in self._hosts.values():
+            host.base = f"http://{front(self.address, host.server_address[1])}"
 
     def base(self, source: str) -> str:
         """Scheme and host of a publication, without a slash at the end."""

@@ -1,36 +1,48 @@
-"""The main job, end to end: the sample site's sources through the real template's stack, over real HTTP."""
+"""The main job, end to end: the sample site's sources through the real template's stack, over real HTTP.
+
+Twice: in the embedded AWS, in one process; and, for a second opinion, in ministack, over HTTP, with functions in
+processes of their own, two of them reading the queue at once over a network that delays, drips, cuts and resets.
+"""
 
 import itertools
 import json
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
+from contextlib import ExitStack
+from typing import Any, get_args
 
 import msgspec
 import pytest
 
 from broadsheet.store import Record, StoredArticle, record_from_item
+from local.build import BuildError, build_ministack
 from local.embedded import EmbeddedAws
+from local.processes import Processes
 from local.receiver import Receiver
 from local.runtime import Invocation
 from local.site import SampleSite
+from local.toxic import BadNetwork, Toxin
 
+SEED = 7
 FAST = {"FetchSeconds": "1", "RetryDelay": "1", "AllowedNetworks": "127.0.0.0/8"}
 
 
 class World:
     """A site, its readers' channels, and the stack between them, after one run of everything."""
 
-    def __init__(self, aws: EmbeddedAws, site: SampleSite, receiver: Receiver) -> None:
+    def __init__(self, aws: EmbeddedAws | Processes, network: BadNetwork, site: SampleSite, receiver: Receiver) -> None:
         self.aws = aws
+        self.network = network
         self.site = site
         self.receiver = receiver
         self.invocations: list[Invocation] = []
         aws.observers.append(self.invocations.append)
 
     def run(self) -> None:
+        self.network.bad = False  # it stands between parser and sites
         self.aws.invoke("DiscoverFunction", {"job": "poll", "force": True})
-        assert self.aws.run_until_idle(45), self.aws.backlog()
+        self.network.bad = isinstance(self.aws, Processes)
+        assert self.aws.run_until_idle(90), self.aws.backlog()
 
     @property
     def records(self) -> dict[str, Record]:
@@ -52,10 +64,14 @@ class World:
         return next(record for record in self.stored if record.title == story.title)
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+@pytest.fixture(scope="module", params=["embedded", "second-opinion"])
+def world(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     sources = tmp_path_factory.mktemp("sources") / "sources.yaml"
-    with SampleSite(stall=3) as site, Receiver() as receiver:
+    with ExitStack() as up:
+        network = up.enter_context(BadNetwork(seed=SEED))
+        site = up.enter_context(SampleSite(stall=3))
+        receiver = up.enter_context(Receiver())
+        site.stand_behind(network.front)
         text = site.sources_yaml({"town": "slack", "archive": "webhook"}, delay=0.05, announce_first=100)
         sources.write_text(
             text.replace("kind: slack", "kind: slack\n  interval: 0").replace(
@@ -63,19 +79,34 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
             ),
             encoding="utf-8",
         )
-        with EmbeddedAws(parameters={**FAST, "Sources": str(sources)}, minute=0.3) as aws:
-            for channel, path in (("town", "slack/town"), ("archive", "json/archive")):
-                aws.client("ssm").put_parameter(
-                    Name=f"/broadsheet/broadsheet/channels/{channel}", Value=receiver.url(path), Type="SecureString"
-                )
-            world = World(aws, site, receiver)
-            world.run()
-            yield world
+        parameters = {**FAST, "Sources": str(sources)}
+        aws: EmbeddedAws | Processes
+        if request.param == "embedded":
+            aws = up.enter_context(EmbeddedAws(parameters=parameters, minute=0.3))
+        else:
+            try:
+                build_ministack()
+            except BuildError as error:
+                if error.reason == "failed":
+                    raise
+                pytest.skip(str(error))
+            aws = up.enter_context(Processes(parameters, minute=0.3))
+        for channel, path in (("town", "slack/town"), ("archive", "json/archive")):
+            aws.client("ssm").put_parameter(
+                Name=f"/broadsheet/broadsheet/channels/{channel}", Value=receiver.url(path), Type="SecureString"
+            )
+        world = World(aws, network, site, receiver)
+        world.run()
+        yield world
 
 
 def test_every_invocation_succeeds(world: World) -> None:
     failed = [(i.function, i.error) for i in world.invocations if i.error is not None]
     assert not failed
+
+
+def test_the_network_was_as_bad_as_it_should(world: World) -> None:
+    assert set(world.network.seen) == (set(get_args(Toxin)) if isinstance(world.aws, Processes) else set())
 
 
 def test_every_story_ends_stored_or_with_its_reason(world: World) -> None:

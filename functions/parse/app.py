@@ -12,6 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from broadsheet import observability, settings
 from broadsheet.fetch import Client, Limits, user_agent
 from broadsheet.hosts import Hosts
+from broadsheet.originals import Originals
 from broadsheet.parse import Parser, Status, UnfinishedError
 from broadsheet.queue import Queue
 from broadsheet.robots import Robots
@@ -37,6 +38,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> PartialItem
     """Event: a batch of SQS records, each body an article message. Answers with those that are to come again."""
     parser = Parser(
         articles=Articles(dynamodb, SETTINGS.articles_table, s3, SETTINGS.bucket),
+        originals=Originals(dynamodb, SETTINGS.state_table),
         hosts=Hosts(dynamodb, SETTINGS.state_table, run=context.aws_request_id, lease=LEASE),
         queue=Queue(sqs, SETTINGS.parse_queue_url, SETTINGS.dead_letter_queue_url),
         client=client,

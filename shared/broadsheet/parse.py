@@ -19,12 +19,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from broadsheet import extract, feedtext, urls
+from broadsheet import extract, feedtext, reprints, urls
 from broadsheet.article import Article, Origin
 from broadsheet.errors import BroadsheetError
 from broadsheet.extract import ExtractionError
 from broadsheet.fetch import Client, FetchError, FetchTransient, Response
 from broadsheet.hosts import BusyError, Hosts, Turn
+from broadsheet.originals import Originals
 from broadsheet.queue import ArticleMessage, Failure, MessageError, Queue, decode, group
 from broadsheet.robots import MAX_BYTES, Robots, from_answer
 from broadsheet.source import Source, Sources
@@ -115,6 +116,7 @@ class Parser:
         self,
         *,
         articles: Articles,
+        originals: Originals,
         hosts: Hosts,
         queue: Queue,
         client: Client,
@@ -126,6 +128,7 @@ class Parser:
         robots: dict[str, tuple[Robots, float]] | None = None,
     ) -> None:
         self._articles = articles
+        self._originals = originals
         self._hosts = hosts
         self._queue = queue
         self._client = client
@@ -346,6 +349,7 @@ class Parser:
         new = False
         if record is None:
             now = datetime.fromtimestamp(self._clock(), UTC)
+            text = reprints.signature(article.text)
             doc = document(
                 article,
                 id=id,
@@ -355,8 +359,12 @@ class Parser:
                 summary=summarize(article),
                 origin=origin,
                 origin_reason=reason,
+                reprint_of=self._originals.find(text, id=id, now=now.timestamp()) if text else None,
             )
             record, new = self._articles.commit(doc, now=now, announce=message.announce, trace=message.trace)
+            # Only now, when it is there to be linked to: nothing may name an article that is never stored.
+            if new and text and not record.reprint_of:
+                self._originals.file(text, id=record.id, now=now.timestamp())
         if message.id != record.id:
             self._articles.put_alias(
                 message.id, record, url=message.url, source=message.source, first_seen=message.first_seen

@@ -36,7 +36,8 @@ class StoredArticle(Article, frozen=True, kw_only=True):
 
     `source` and `first_seen` are those of the first sighting. `origin` says whether the page, the feed's own text or
     a seed document was read; `origin_reason` why it wasn't the page. `content_hash` is over title, standfirst and
-    text, and carries its version.
+    text, and carries its version. `reprint_of` is the id of the article
+    stored before whose text this one repeats, or nearly so (`reprints`).
     """
 
     schema: str = SCHEMA
@@ -48,6 +49,7 @@ class StoredArticle(Article, frozen=True, kw_only=True):
     origin_reason: str | None = None
     revision: int = 1
     content_hash: str = ""
+    reprint_of: str | None = None
     summary: str = ""
 
 
@@ -80,6 +82,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     origin: Origin = "page"
     s3_key: str | None = None
     content_hash: str = ""
+    reprint_of: str | None = None
     revision: int = 1
     announce: bool = True
     trace: str = ""
@@ -109,6 +112,7 @@ def document(
     summary: str,
     origin: Origin = "page",
     origin_reason: str | None = None,
+    reprint_of: str | None = None,
 ) -> StoredArticle:
     """The document of an article. All instants become UTC, so that consumers can sort them as strings."""
     made = StoredArticle(
@@ -125,6 +129,7 @@ def document(
         origin=origin,
         origin_reason=origin_reason,
         content_hash=content_hash(article),
+        reprint_of=reprint_of,
     )
     return _well_formed(made)
 
@@ -153,6 +158,7 @@ def record_of(document: StoredArticle, *, key: str, committed_at: datetime, anno
         origin=document.origin,
         s3_key=key,
         content_hash=document.content_hash,
+        reprint_of=document.reprint_of,
         revision=document.revision,
         announce=announce,
         trace=trace,

@@ -64,6 +64,7 @@ def _articles(scene: Scene, backstage: Backstage, verdict: Verdict) -> None:
     if len(unavailable) != scene.unavailable or not all(record.get("reason") for record in unavailable):
         verdict.broken.append(f"{len(unavailable)} recorded as unavailable: {unavailable}")
     ids = {record["id"] for record in stored}
+    originals = {record["id"] for record in stored if not record.get("reprint_of")}
     verdict.broken += [f"alias of nothing: {r}" for r in records if r["status"] == "alias" and r["target"] not in ids]
 
     versions = backstage.versions()
@@ -75,8 +76,10 @@ def _articles(scene: Scene, backstage: Backstage, verdict: Verdict) -> None:
             verdict.lost.append(f"object {record['s3_key']}")
             continue
         article = msgspec.json.decode(versions[record["s3_key"]][-1], type=StoredArticle)
-        if (article.id, article.title, article.content_hash) != (record["id"], record["title"], record["content_hash"]):
+        if any(getattr(article, name) != record.get(name) for name in ("id", "title", "content_hash", "reprint_of")):
             verdict.broken.append(f"record and object disagree: {record['s3_key']}")
+        if article.reprint_of and article.reprint_of not in originals:
+            verdict.broken.append(f"a reprint of no original: {record['s3_key']}")
 
     commits: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
     for image in backstage.images("ArticlesTable"):

@@ -13,6 +13,7 @@ from broadsheet.discover import Discoverer, Outcome
 from broadsheet.fetch import Client, Endpoint
 from broadsheet.hosts import Hosts
 from broadsheet.notify import Notifier
+from broadsheet.originals import Originals
 from broadsheet.parse import Parser
 from broadsheet.polls import Polls
 from broadsheet.queue import Queue
@@ -89,6 +90,7 @@ class Newsstand:
     def parser(self) -> Parser:
         return Parser(
             articles=self._articles,
+            originals=Originals(self.cloud.dynamodb, self.cloud.state_table),
             hosts=Hosts(self.cloud.dynamodb, self.cloud.state_table, run="parse", lease=150),
             queue=Queue(self.cloud.sqs, self.cloud.queue_url, self.cloud.dead_letter_url),
             client=self.client,

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError
 
 from broadsheet.fetch import Client, FetchGone, FetchTransient, Response
 from broadsheet.hosts import Hosts
+from broadsheet.originals import Originals
 from broadsheet.parse import Outcome, Parser
 from broadsheet.queue import ArticleMessage, FeedEntry, Queue, decode, encode, pack
 from broadsheet.source import Source, Sources
@@ -77,6 +78,7 @@ def parse(
 ) -> dict[str, Outcome]:
     parser = Parser(
         articles=Articles(cloud.dynamodb, cloud.articles_table, cloud.s3, cloud.bucket),
+        originals=Originals(cloud.dynamodb, cloud.state_table),
         hosts=Hosts(cloud.dynamodb, cloud.state_table, run="run", lease=150),
         queue=Queue(cloud.sqs, cloud.queue_url, cloud.dead_letter_url),
         client=client,

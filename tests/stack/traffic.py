@@ -12,6 +12,7 @@ import msgspec
 
 from broadsheet.fetch import Client, FetchError, Response
 from broadsheet.hosts import Hosts
+from broadsheet.originals import Originals
 from broadsheet.parse import Outcome, Parser
 from broadsheet.queue import ArticleMessage, Queue
 from broadsheet.source import Sources
@@ -146,6 +147,7 @@ class Traffic:
         cloud = self._cloud
         parser = Parser(
             articles=Articles(cloud.dynamodb, cloud.articles_table, cloud.s3, cloud.bucket),
+            originals=Originals(cloud.dynamodb, cloud.state_table),
             hosts=Hosts(cloud.dynamodb, cloud.state_table, run=f"run-{len(self.outcomes)}-{depth}", lease=150),
             queue=self._queue(),
             client=_Client(lambda url: self._fetch(url, run, depth)),

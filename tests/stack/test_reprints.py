@@ -1,0 +1,158 @@
+"""A story that several papers print is stored for each of them, linked to where it stood first, whatever fails."""
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from broadsheet import reprints
+from broadsheet.originals import WINDOW, Originals
+from broadsheet.store import Record
+from tests.stack.cloud import Cloud, KilledError, before, die, done_then_die
+from tests.stack.newsstand import HERALD, Newsstand, herald, item, opened, rss
+
+COURIER, GAZETTE = "http://courier.example", "http://gazette.example"
+PATH = "/2026/11/last-ferry-crosses-on-sunday"
+STORY = (
+    "The ferry that has crossed the bay since before the bridge was built will make its last trip on Sunday evening.",
+    "Its captain told the council that spare parts for the engine are no longer made, and that a new boat would cost "
+    "more than the town spends on its roads in four years; three families on the far shore have asked for a bus.",
+    "The council promised an answer before the first frost, and set aside money for a museum in the old ticket house.",
+    "Until then the boat stays moored at the northern pier, where visitors may go aboard whenever there is a market.",
+)
+
+
+def printed(title: str, *paragraphs: str) -> bytes:
+    text = "".join(f"<p>{paragraph}</p>" for paragraph in paragraphs)
+    return (
+        f'<!doctype html><html lang="en"><head><title>{title}</title></head>'
+        f"<body><article><h1>{title}</h1>{text}</article></body></html>"
+    ).encode()
+
+
+@pytest.fixture
+def stand(cloud: Cloud) -> Iterator[Newsstand]:
+    """Three papers with one story each; only the first is on sale yet."""
+    with opened(cloud) as stand:
+        sites = {"herald": HERALD, "courier": COURIER, "gazette": GAZETTE}
+        stand.sources = tuple(herald(id=id, url=f"{site}/feed") for id, site in sites.items())
+        stand.pages |= {f"{site}/feed": rss(link=site) for site in sites.values()}
+        stand.pages[HERALD + PATH] = printed("Last ferry crosses on Sunday", *STORY)
+        stand.pages[COURIER + PATH] = printed("Farewell to the ferry", "As was to be heard at the pier:", *STORY)
+        stand.pages[GAZETTE + PATH] = printed("The ferry goes", *STORY[:3])
+        stand.pages[f"{HERALD}/feed"] = rss(item(PATH), link=HERALD)
+        stand.poll()
+        yield stand
+
+
+def sell(stand: Newsstand, site: str, path: str = PATH) -> Record:
+    """The paper's story comes out."""
+    stand.pages[f"{site}/feed"] = rss(item(path, site=site), link=site)
+    stand.later(0.1)
+    stand.poll()
+    return next(record for record in stand.stored if record.url == site + path)
+
+
+def text_items(stand: Newsstand) -> list[Any]:
+    return [one for one in stand.cloud.items(stand.cloud.state_table) if one["pk"]["S"].startswith("text#")]
+
+
+def test_reprints_are_stored_announced_and_linked_to_the_first(stand: Newsstand) -> None:
+    (first,) = stand.stored
+    assert first.reprint_of is None
+    second, third = sell(stand, COURIER), sell(stand, GAZETTE)
+    assert (second.reprint_of, third.reprint_of) == (first.id, first.id)
+    assert stand.posts.total() == 3
+    for record in stand.stored:
+        document = json.loads(
+            stand.cloud.s3.get_object(Bucket=stand.cloud.bucket, Key=record.s3_key or "")["Body"].read()
+        )
+        assert document["reprint_of"] == (None if document["id"] == first.id else first.id)
+
+
+def test_another_story_is_linked_to_none(stand: Newsstand) -> None:
+    told = [
+        f"Nothing of paragraph {n} was in any paper, for it is about owls and libraries of town {n}." for n in range(9)
+    ]
+    stand.pages[f"{COURIER}/2026/11/owls-in-the-library"] = printed("Owls in the library", *told)
+    assert sell(stand, COURIER, "/2026/11/owls-in-the-library").reprint_of is None
+
+
+def test_a_brief_costs_nothing(stand: Newsstand) -> None:
+    stand.pages[f"{COURIER}/2026/11/in-brief-owls"] = printed("In brief: owls", STORY[0], STORY[3])
+    with before(stand.cloud.dynamodb, "BatchWriteItem", die) as asked:
+        sell(stand, COURIER, "/2026/11/in-brief-owls")
+    assert "BatchWriteItem" not in asked
+    assert len(text_items(stand)) == 4
+
+
+def test_what_it_costs(stand: Newsstand) -> None:
+    """4 items written for a new text, each within a write unit; 4 small items read for every text."""
+    assert len(text_items(stand)) == 4
+    sizes = [len(json.dumps(one, default=len)) + 128 for one in text_items(stand)]
+    assert max(sizes) < 1024
+    with before(stand.cloud.dynamodb, "BatchWriteItem", die) as asked:
+        sell(stand, COURIER)
+    assert "BatchWriteItem" not in asked, "a reprint isn't filed"
+
+
+def test_after_a_week_a_text_is_new_again(stand: Newsstand) -> None:
+    stand.later(WINDOW / 3600)
+    assert sell(stand, COURIER).reprint_of is None
+    assert sell(stand, GAZETTE).reprint_of == next(one.id for one in stand.stored if one.url.startswith(COURIER))
+
+
+@pytest.mark.parametrize("operation", ["BatchGetItem", "BatchWriteItem"])
+def test_a_text_that_cannot_be_looked_up_or_filed_is_stored_all_the_same(stand: Newsstand, operation: str) -> None:
+    def refuse(params: dict[str, Any], **_: Any) -> None:
+        if "text#" in str(params):
+            raise ClientError({"Error": {"Code": "InternalServerError", "Message": "not now"}}, operation)
+
+    (first,) = stand.stored
+    event, hooks = f"before-parameter-build.dynamodb.{operation}", stand.cloud.dynamodb.meta.events
+    hooks.register(event, refuse)
+    try:
+        linked = sell(stand, COURIER).reprint_of
+    finally:
+        hooks.unregister(event, refuse)
+    assert linked == (None if operation == "BatchGetItem" else first.id)
+    assert stand.posts.total() == 2
+
+
+@pytest.mark.parametrize("death", [die, done_then_die])
+@pytest.mark.parametrize("operation", ["PutObject", "PutItem"])
+def test_a_retry_keeps_the_link_that_was_written(
+    stand: Newsstand, operation: str, death: Callable[[Any], object]
+) -> None:
+    """The original leaves the files between the two tries, so that a second look would find nothing."""
+    (first,) = stand.stored
+    stand.pages[f"{COURIER}/feed"] = rss(item(PATH, site=COURIER), link=COURIER)
+    stand.discoverer().run(force=True)
+    bodies = [(one["MessageId"], one["Body"]) for one in stand.cloud.messages(stand.cloud.queue_url)]
+    client: Any = stand.cloud.s3 if operation == "PutObject" else stand.cloud.dynamodb
+    with before(client, operation, death, nth=1 if operation == "PutObject" else 2), pytest.raises(KilledError):
+        stand.parser().run(bodies)  # the first PutItem is robots.txt's
+    for one in text_items(stand):
+        stand.cloud.dynamodb.delete_item(
+            TableName=stand.cloud.state_table, Key={name: one[name] for name in ("pk", "sk")}
+        )
+    stand.later()
+    stand.parser().run(bodies)
+    record = next(one for one in stand.stored if one.url == COURIER + PATH)
+    written = operation == "PutItem" or death is done_then_die
+    assert record.reprint_of == (first.id if written else None)
+    assert record.s3_key
+    body = stand.cloud.s3.get_object(Bucket=stand.cloud.bucket, Key=record.s3_key)["Body"].read()
+    assert json.loads(body)["reprint_of"] == record.reprint_of
+
+
+def test_an_article_is_no_reprint_of_itself(stand: Newsstand) -> None:
+    """A worker may commit and file between another's two looks at one article."""
+    (first,) = stand.stored
+    text = reprints.signature("\n\n".join(STORY))
+    assert text
+    originals = Originals(stand.cloud.dynamodb, stand.cloud.state_table)
+    assert originals.find(text, id=first.id, now=stand.now) is None
+    assert originals.find(text, id="another", now=stand.now) == first.id

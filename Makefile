@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONPATH := shared
 
 .DEFAULT_GOAL := help
-.PHONY: help run test proof lint lock clean
+.PHONY: help run test browser proof lint lock clean
 
 include sam.mk
 
@@ -24,6 +24,11 @@ run: $(VENV)/.ready ## the pipeline over a sample site; FEED=<url> for a real fe
 
 test: lint ## lint, types and every test
 	$(BIN)/pytest
+
+browser: ## a Chromium for the tests that look at pages, from Debian's packages; as root
+	@for name in chromium-headless-shell chromium google-chrome; do command -v $$name && exit; done; \
+	apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+		chromium-headless-shell fonts-wqy-microhei >/dev/null
 
 proof: $(VENV)/.ready ## every death at every step, and what it came to; PLAN='<line>' replays one plan
 	@$(if $(PLAN),PLAN='$(PLAN)' $(BIN)/pytest tests/proofs -k this_plan,PROOF=full $(BIN)/pytest tests/proofs)

@@ -18,9 +18,9 @@ _PAGE = """\
 <meta name="color-scheme" content="light dark"><title>{title}</title></head>
 <body style="margin:0;padding:24px 16px">
 <div style="max-width:600px;margin:0 auto;{font};line-height:1.5">
-<h1 style="font-size:24px;line-height:1.25;margin:0 0 12px;overflow-wrap:anywhere">{heading}</h1>
-<p style="font-size:17px;margin:0 0 16px;overflow-wrap:anywhere">{summary}</p>
-<p style="font-size:13px;opacity:.7;margin:0;overflow-wrap:anywhere">{context}</p>
+<h1 dir="auto" style="font-size:24px;line-height:1.25;margin:0 0 12px;overflow-wrap:anywhere">{heading}</h1>
+<p dir="auto" style="font-size:17px;margin:0 0 16px;overflow-wrap:anywhere">{summary}</p>
+<p dir="auto" style="font-size:13px;opacity:.7;margin:0;overflow-wrap:anywhere">{context}</p>
 </div></body></html>
 """
 _DIGEST = 85_000  # bytes: Gmail cuts a mail at 102 KB
@@ -32,15 +32,15 @@ _DIGEST_PAGE = """\
 <meta name="color-scheme" content="light dark"><title>{title}</title></head>
 <body style="margin:0;padding:24px 16px">
 <div style="max-width:600px;margin:0 auto;{font};line-height:1.5">
-<h1 style="font-size:24px;line-height:1.25;margin:0 0 12px">{title}</h1>
+<h1 dir="auto" style="font-size:24px;line-height:1.25;margin:0 0 12px">{title}</h1>
 {items}
-<p style="font-size:13px;opacity:.7;margin:24px 0 0;overflow-wrap:anywhere">{context}</p>
+<p dir="auto" style="font-size:13px;opacity:.7;margin:24px 0 0;overflow-wrap:anywhere">{context}</p>
 </div></body></html>
 """
-_GROUP = '<h2 style="font-size:14px;opacity:.7;margin:24px 0 0;overflow-wrap:anywhere">{name}</h2>'
+_GROUP = '<h2 dir="auto" style="font-size:14px;opacity:.7;margin:24px 0 0;overflow-wrap:anywhere">{name}</h2>'
 _LINE = """\
-<h3 style="font-size:18px;line-height:1.3;margin:12px 0 2px;overflow-wrap:anywhere">{title}</h3>
-<p style="font-size:15px;margin:0 0 12px;overflow-wrap:anywhere">{summary}</p>"""
+<h3 dir="auto" style="font-size:18px;line-height:1.3;margin:12px 0 2px;overflow-wrap:anywhere">{title}</h3>
+<p dir="auto" style="font-size:15px;margin:0 0 12px;overflow-wrap:anywhere">{summary}</p>"""
 
 
 def render(announcement: Announcement) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def mail(payload: dict[str, Any], text: str) -> None:
     read = Html(payload["html"])
     assert read.tags == ["html", "head", "meta", "meta", "meta", "title", "body", "div", "h1", "a", "p", "p"], text
     assert read.links == [URL]
-    assert read.attributes == {"lang", "charset", "name", "content", "style", "href"}
+    assert read.attributes == {"lang", "charset", "name", "content", "dir", "style", "href"}
     assert "\n" not in payload["subject"]
     assert payload["subject"]
 

@@ -172,7 +172,8 @@ class Discoverer:
         ]
         by_host: dict[str, list[tuple[Source, PollState]]] = {}
         for source, state in sorted(due, key=lambda pair: pair[1].next_at):
-            by_host.setdefault(source.host_key or urls.host_key(source.url), []).append((source, state))
+            turn = self._sources.turn(polling.address(state, source.url))
+            by_host.setdefault(turn, []).append((source, state))
         with ThreadPoolExecutor(MAX_HOSTS) as pool:
             outcomes = [one for visited in pool.map(self._visit, by_host, by_host.values()) for one in visited]
         for outcome in outcomes:
@@ -298,7 +299,9 @@ class Discoverer:
     def _get(self, url: str, source: Source, visit: _Visit, headers: dict[str, str]) -> Response:
         if source.user_agent:
             headers = {**headers, "User-Agent": source.user_agent}
-        with self._hosts.borrowed(self._clock, source.delay, held=visit.host) as borrow:
+        turn_of = self._sources.turn
+        with self._hosts.borrowed(self._clock, source.delay, held=visit.host, turn_of=turn_of) as borrow:
+            borrow(url)  # a sitemap's part may lie on another host
             return self._client.get(url, headers=headers, before_host=borrow, deadline=self._deadline)
 
     def _read(self, source: Source, response: Response, visit: _Visit) -> Feed:
@@ -318,6 +321,8 @@ class Discoverer:
             except (FetchError, FeedError) as error:
                 self._trouble(visit, error)
                 failure = error
+                unread.append(error.reason)
+            except BusyError as error:
                 unread.append(error.reason)
         if failure is not None and not entries:
             raise failure

@@ -97,9 +97,16 @@ class Hosts:
 
     @contextmanager
     def borrowed(
-        self, clock: Callable[[], float], delay: float, *, held: str | None = None
+        self,
+        clock: Callable[[], float],
+        delay: float,
+        *,
+        held: str | None = None,
+        turn_of: Callable[[str], str] = host_key,
     ) -> Iterator[Callable[[str], None]]:
         """Gives a function that takes the turn of a URL's host, or raises BusyError, for redirects to follow.
+
+        `turn_of` names that turn: several hosts may share one.
 
         On leaving, the turns it took are given back, due again after `delay` seconds. `held` is the host whose turn
         the caller has: a redirect that comes back to it (for a cookie, say) must not wait for ourselves.
@@ -107,7 +114,7 @@ class Hosts:
         turns: dict[str, Turn] = {}
 
         def borrow(url: str) -> None:
-            host = host_key(url)
+            host = turn_of(url)
             if host != held and host not in turns:
                 turns[host] = self.take(host, now=clock())
 

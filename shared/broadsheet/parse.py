@@ -164,7 +164,7 @@ class Parser:
             if record is not None and record.status != "unavailable":
                 outcomes.append(self._guarded(item, partial(self._known, item, record)))
             else:
-                visits.setdefault(self._host_key(item.message), []).append(item)
+                visits.setdefault(self._sources.turn(item.message.url), []).append(item)
         with ThreadPoolExecutor(MAX_HOSTS) as pool:
             for visited in pool.map(self._visit, visits, visits.values()):
                 outcomes += visited
@@ -271,7 +271,9 @@ class Parser:
         """Fetch a robots.txt, following it to other hosts (RFC 9309 §2.3.1.2) under their turns."""
         visit.requests += 1
         try:
-            with self._hosts.borrowed(self._clock, visit.delay, held=visit.turn.host) as borrow:
+            with self._hosts.borrowed(
+                self._clock, visit.delay, held=visit.turn.host, turn_of=self._sources.turn
+            ) as borrow:
                 response = self._client.get(
                     f"{origin}/robots.txt",
                     before_host=borrow,
@@ -525,10 +527,6 @@ class Parser:
         """The message's source; one that left the file meanwhile still gets its articles, with the defaults."""
         found = self._sources.source(message.source)
         return found or Source(id=message.source, name=message.source, url=message.url)
-
-    def _host_key(self, message: ArticleMessage) -> str:
-        shared = self._source(message).host_key if not message.hops else None
-        return shared or urls.host_key(message.url)
 
     def _needs_page(self, message: ArticleMessage) -> bool:
         return self._source(message).fetch == "page" or not feedtext.is_full_text(message.entry)

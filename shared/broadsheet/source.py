@@ -39,7 +39,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     rules: str | None = None  # name of a publisher rule, where the article's host doesn't tell it
     select: str | None = None  # of a listing: the CSS selector of its article links
     off_site: bool = False  # follow links that leave the source's own site
-    host_key: str | None = None  # sources whose hosts share one server share one turn under this name
+    host_key: str | None = None  # name of one turn for all hosts of its site, and of other sites that share the server
     user_agent: str | None = None
     max_new_per_poll: Annotated[int, msgspec.Meta(ge=1)] = 500
 
@@ -72,6 +72,24 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def source(self, source_id: str) -> Source | None:
         """The source with this id, or None once it has been taken out of the file."""
         return self._by_id.get(source_id)
+
+    @cached_property
+    def _shared_turns(self) -> dict[str, str]:
+        """By site, and by host where two sources of one site name different turns."""
+        named = [(source.url, source.host_key) for source in reversed(self.sources) if source.host_key]
+        return {urls.registrable_domain(url): key for url, key in named} | {
+            urls.host_key(url): key for url, key in named
+        }
+
+    def turn(self, url: str) -> str:
+        """Whose turn it must be for a URL to be asked: its host's, or the one that the host shares with others.
+
+        It goes by the URL alone, so that a feed, a page and a redirect on one host never come under different turns.
+        """
+        host = urls.host_key(url)
+        if not self._shared_turns or host in self._shared_turns:
+            return self._shared_turns.get(host, host)
+        return self._shared_turns.get(urls.registrable_domain(url), host)
 
     def channels_of(self, source_ids: Iterator[str] | tuple[str, ...]) -> tuple[Channel, ...]:
         """The channels that hear of an article found in any of these sources, each once, in the file's order."""

@@ -7,6 +7,7 @@ entries it hasn't shown before; send a message for each; then remember them as s
 
 import hashlib
 import logging
+import sys
 import uuid
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -86,8 +87,12 @@ class _Visit(msgspec.Struct):
     pause: float = 0.0
 
 
-def pick(feed: Feed, source: Source, window: Window | None, *, last_new: float = 0.0) -> Pick:
-    """Decide which of a feed's entries are new. Pure; `window` None means that this is the source's first poll.
+def pick(
+    feed: Feed, source: Source, window: Window | None, *, last_new: float = 0.0, allowance: int = sys.maxsize
+) -> Pick:
+    """Decide which of a feed's entries are new, `allowance` of them at most.
+
+    Pure; `window` None means that this is the source's first poll.
 
     Lest the past floods the channels, only what is newer than it is announced: while the window says that entries are
     left of what the source had at first; and where so many entries are all unknown that the site has moved, or names
@@ -97,7 +102,7 @@ def pick(feed: Feed, source: Source, window: Window | None, *, last_new: float =
     send: dict[str, tuple[str, Entry, tuple[str, ...]]] = {}  # by article id: spellings of an address are one article
     shown: list[str] = []
     left: list[tuple[Entry, str]] = []
-    room = min(source.max_new_per_poll, _room(source))
+    room = min(source.max_new_per_poll, _room(source), allowance)
     for entry, keys in sorted(zip(feed.entries, entry_keys(feed.entries), strict=True), key=_newest_first):
         # Seen under any of its names: the others are then names of it, too.
         url, reason = ("", "seen") if any(key in seen for key in keys) else _address(entry, source, feed)
@@ -229,13 +234,15 @@ class Discoverer:
     def _poll(self, source: Source, state: PollState, visit: _Visit) -> Outcome:
         url = polling.address(state, source.url)
         try:
-            response = self._get(url, source, visit, polling.validators(state))
+            response = self._get(url, source, visit, polling.validators(state, now=self._clock()))
             visit.failures = 0
             body_hash = hashlib.sha256(response.body).hexdigest()
             if response.status == 304 or body_hash == state.body_hash:
-                notice = self._save(source, state, _answered("unchanged", response, now=self._clock()))
-                reason = "" if response.status == 304 else "same-body"
-                return _outcome(source, "not-modified", reason=reason, notice=notice)
+                told = response.status == 304
+                kind: Literal["not-modified", "same-body"] = "not-modified" if told else "same-body"
+                answered = _answered(kind, response, now=self._clock(), body_hash=body_hash)
+                notice = self._save(source, state, answered)
+                return _outcome(source, "not-modified", reason="" if told else kind, notice=notice)
             feed = self._read(source, response, visit)
         except FetchError as error:
             retry_after = error.retry_after if isinstance(error, FetchTransient) else None
@@ -250,8 +257,9 @@ class Discoverer:
 
     def _enqueue(self, source: Source, state: PollState, response: Response, feed: Feed, body_hash: str) -> Outcome:
         window = self._polls.window(source.id)
-        picked = pick(feed, source, window, last_new=state.changed_at or 0.0)
         now = self._clock()
+        allowance = polling.allowance(state, source, now=now)
+        picked = pick(feed, source, window, last_new=state.changed_at or 0.0, allowance=allowance)
         messages = {url: self._message(source, url, entry, url in picked.announce, now) for url, entry in picked.send}
         refused = {message.url for message in self._queue.send(list(messages.values()), now=now)}
         accepted = [key for url, _ in picked.send if url not in refused for key in picked.keys[url]]
@@ -361,7 +369,7 @@ class Discoverer:
 
 
 def _answered(
-    kind: Literal["changed", "unchanged"],
+    kind: Literal["changed", "same-body", "not-modified"],
     response: Response,
     *,
     now: float,

@@ -27,6 +27,7 @@ MAX_WISH = HOUR  # WordPress announces "hourly", many templates "daily", whateve
 JITTER = 0.1  # of the interval: sources that were added together drift apart
 HERD = HOUR  # after a 429 all a host's sources would come back at once: rss-fetcher adds up to an hour
 MOVED_FOR = 7 * DAY
+TRUSTED_FOR = DAY  # some servers answer 304 whatever has changed: once a day the whole body is asked for
 BROKEN_AFTER = DAY  # of nothing but failures, and
 BROKEN_FAILURES = 3  # at least so many
 SILENT_GAPS, SILENT_AT_LEAST, SILENT_AT_MOST = 10, 7 * DAY, 31 * DAY  # 31 days: rss-fetcher's own limit
@@ -41,6 +42,7 @@ _PASSING = frozenset(("timeout", "deadline", "connect", "reset", "incomplete"))
 class PollState(msgspec.Struct, frozen=True, kw_only=True):
     """How a source stood after its last poll. Instants in epoch seconds; a flat record that fits one write unit.
 
+    `full_at` is when the whole body came last, `day_new` counts what was new on `day` (since 1970, UTC).
     `failures` is weighted. `rhythm` is a line of `rhythm.packed`; `gap` the usual seconds between two polls that found
     something, `wish` those that the feed's own words ask to be left alone. `moved_to` is where `moved_from` redirects
     for good, since `moved_since`. `trouble` is what the owner was told last.
@@ -49,6 +51,9 @@ class PollState(msgspec.Struct, frozen=True, kw_only=True):
     etag: str | None = None
     last_modified: str | None = None
     body_hash: str = ""
+    full_at: float = 0
+    day: int = 0
+    day_new: int = 0
     next_at: float = 0
     failures: float = 0
     failing_since: float | None = None
@@ -72,7 +77,7 @@ class PollOutcome(msgspec.Struct, frozen=True, kw_only=True):
     `retry_after` in seconds. `permanent_url` is where a permanent redirect led.
     """
 
-    kind: Literal["changed", "unchanged", "failed"]
+    kind: Literal["changed", "same-body", "not-modified", "failed"]
     new: int = 0
     etag: str | None = None
     last_modified: str | None = None
@@ -96,10 +101,17 @@ def address(state: PollState, url: str) -> str:
     return state.moved_to if state.moved_to and held and state.moved_from == url else url
 
 
-def validators(state: PollState) -> dict[str, str]:
-    """The headers of a conditional request."""
+def validators(state: PollState, *, now: float) -> dict[str, str]:
+    """The headers of a conditional request; none once a day, lest a false 304 be believed for ever."""
+    if now - state.full_at >= TRUSTED_FOR:
+        return {}
     headers = {"If-None-Match": state.etag, "If-Modified-Since": state.last_modified}
     return {name: value for name, value in headers.items() if value}
+
+
+def allowance(state: PollState, source: Source, *, now: float) -> int:
+    """How many new articles the source may still bring today (UTC)."""
+    return max(0, source.max_new_per_day - (state.day_new if state.day == now // DAY else 0))
 
 
 def freshness(headers: Mapping[str, str], *, now: float) -> float | None:
@@ -183,7 +195,7 @@ def _answered(state: PollState, outcome: PollOutcome, source: Source, now: float
         wish=wish,
         rhythm=rhythm.packed(learnt),
     )
-    if outcome.kind == "unchanged":
+    if outcome.kind == "not-modified":
         return state
     complete = bool(outcome.body_hash)
     state = msgspec.structs.replace(
@@ -191,11 +203,19 @@ def _answered(state: PollState, outcome: PollOutcome, source: Source, now: float
         etag=outcome.etag if complete else None,
         last_modified=outcome.last_modified if complete else None,
         body_hash=outcome.body_hash,
+        full_at=now,
     )
     if not outcome.new:
         return state
     gap = now - state.changed_at if state.changed_at else 0.0
-    return msgspec.structs.replace(state, changed_at=now, gap=0.8 * state.gap + 0.2 * gap if state.gap else gap)
+    today = int(now // DAY)
+    return msgspec.structs.replace(
+        state,
+        changed_at=now,
+        gap=0.8 * state.gap + 0.2 * gap if state.gap else gap,
+        day=today,
+        day_new=outcome.new + (state.day_new if state.day == today else 0),
+    )
 
 
 def _moved(state: PollState, outcome: PollOutcome, source: Source, now: float) -> PollState:

@@ -42,6 +42,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     host_key: str | None = None  # name of one turn for all hosts of its site, and of other sites that share the server
     user_agent: str | None = None
     max_new_per_poll: Annotated[int, msgspec.Meta(ge=1)] = 500
+    max_new_per_day: Annotated[int, msgspec.Meta(ge=1)] = 5000  # an archive's worth; the rest comes on other days
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -115,6 +115,42 @@ def test_validators_are_sent_and_a_304_costs_nothing(stand: Newsstand) -> None:
     assert (asked["if-none-match"], asked["if-modified-since"]) == ('"7"', "Wed, 18 Nov 2026 08:00:00 GMT")
 
 
+def test_a_body_that_comes_again_under_another_etag_is_nothing_new_and_the_etag_is_kept(stand: Newsstand) -> None:
+    for tag in ("1", "2"):
+        stand.pages[FEED] = answer(rss(item(A)), headers={"ETag": f'"{tag}"'})
+        (outcome,) = stand.poll()
+    assert (outcome.status, outcome.reason) == ("not-modified", "same-body")
+    stand.poll()
+    assert stand.asked_headers(FEED)["if-none-match"] == '"2"'
+
+
+def test_a_server_that_says_304_whatever_has_changed_is_found_out_within_a_day(stand: Newsstand) -> None:
+    stand.pages[FEED] = answer(rss(item(A)), headers={"ETag": '"1"'})
+    stand.poll()
+    stand.later(23)
+    stand.pages[FEED] = answer(status="304 Not Modified")
+    assert [one.status for one in stand.poll()] == ["not-modified"]
+    stand.later(1)
+    stand.pages[FEED] = answer(rss(item(A), item(B)), headers={"ETag": '"1"'})  # as to one who never asked
+    assert [one.status for one in stand.poll()] == ["found"]
+    assert "if-none-match" not in stand.asked_headers(FEED)
+    assert len(stand.stored) == 2
+
+
+def test_a_source_brings_so_many_articles_a_day_and_the_rest_on_the_next(stand: Newsstand) -> None:
+    paths = [f"/2026/11/ferry-report-number-{n}" for n in range(5)]
+    stand.publish(*paths)
+    stand.sources = (herald(max_new_per_day=2),)
+    stand.pages[FEED] = rss(*map(item, paths))
+    stored = []
+    for _ in range(4):
+        stand.poll()
+        stand.poll()
+        stored.append(len(stand.stored))
+        stand.later(24)
+    assert stored == [2, 4, 5, 5]
+
+
 def test_what_is_not_due_is_not_asked(stand: Newsstand) -> None:
     stand.sources = (herald(interval=60),)
     stand.pages[FEED] = rss(item(A))

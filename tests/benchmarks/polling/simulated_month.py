@@ -61,7 +61,7 @@ def ours(floor: float, patience: float) -> Callable[[int], Next]:
 
         def after(new: int, now: float) -> float:
             nonlocal state
-            outcome = PollOutcome(kind="changed" if new else "unchanged", new=new, body_hash="x")
+            outcome = PollOutcome(kind="changed" if new else "not-modified", new=new, body_hash="x")
             state = plan(state, outcome, source, now=now, patience=patience)
             return state.next_at
 

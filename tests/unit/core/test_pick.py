@@ -118,6 +118,13 @@ def test_a_feed_is_taken_whole_and_a_sitemap_as_fast_as_its_host_allows() -> Non
     assert len(pick(many, source(kind="sitemap", delay=0, max_new_per_poll=7), None).send) == 7
 
 
+def test_the_day_has_its_share_and_leaves_the_rest_for_later() -> None:
+    picked = pick(feed(*(entry(n) for n in range(9))), source(), Window(), allowance=4)
+    assert len(picked.send) == 4
+    assert picked.skipped == {"later": 5}
+    assert not picked.complete
+
+
 def test_what_was_left_of_the_first_poll_is_fetched_but_no_news() -> None:
     sitemap = source(kind="sitemap", interval=1, delay=30)
     past = [entry(n, hours=n) for n in range(1, 6)]

@@ -9,7 +9,7 @@ from broadsheet.source import Source
 
 NOW = 1_795_428_000.0  # Monday 23 November 2026, 10:00 UTC
 SOURCE = Source(id="herald", name="Herald", url="https://herald.example/feed", interval=15)
-NOTHING = PollOutcome(kind="unchanged")
+NOTHING = PollOutcome(kind="not-modified")
 FOUND = PollOutcome(kind="changed", new=3, etag='"1"', last_modified="yesterday", body_hash="h")
 
 
@@ -40,14 +40,39 @@ def test_a_source_never_asked_is_due() -> None:
 
 def test_validators_and_hash_are_kept_and_sent() -> None:
     state = after(FOUND)
-    assert polling.validators(state) == {"If-None-Match": '"1"', "If-Modified-Since": "yesterday"}
+    assert polling.validators(state, now=NOW) == {"If-None-Match": '"1"', "If-Modified-Since": "yesterday"}
     assert after(FOUND, NOTHING).etag == '"1"'
     assert after(FOUND, failed()).body_hash == "h"
 
 
+def test_a_body_that_came_again_brings_the_validators_it_has_now() -> None:
+    again = PollOutcome(kind="same-body", etag='"2"', body_hash="h")
+    assert polling.validators(after(FOUND, again), now=NOW) == {"If-None-Match": '"2"'}
+    assert after(FOUND, again).changed_at == after(FOUND, NOTHING).changed_at
+
+
+def test_once_a_day_nothing_is_taken_on_trust() -> None:
+    state = after(FOUND)
+    assert polling.validators(state, now=NOW + DAY - MINUTE)
+    assert polling.validators(state, now=NOW + DAY) == {}
+    state = plan(state, PollOutcome(kind="same-body", etag='"1"', body_hash="h"), SOURCE, now=NOW + DAY)
+    assert polling.validators(state, now=NOW + DAY + MINUTE), "the body has come: good for another day"
+    assert polling.validators(plan(state, NOTHING, SOURCE, now=NOW + 2 * DAY), now=NOW + 2 * DAY) == {}
+
+
+def test_a_day_has_room_for_so_many_new_articles() -> None:
+    source = msgspec.structs.replace(SOURCE, max_new_per_day=10)
+    assert polling.allowance(PollState(), source, now=NOW) == 10
+    state = plan(PollState(), msgspec.structs.replace(FOUND, new=7), source, now=NOW)
+    assert polling.allowance(state, source, now=NOW) == 3
+    state = plan(state, msgspec.structs.replace(FOUND, new=3), source, now=NOW + HOUR)
+    assert polling.allowance(state, source, now=NOW + HOUR) == 0
+    assert polling.allowance(state, source, now=NOW + 14 * HOUR) == 10, "midnight, UTC"
+
+
 def test_what_was_left_over_is_asked_for_without_validators() -> None:
     state = after(FOUND, msgspec.structs.replace(FOUND, body_hash=""))
-    assert polling.validators(state) == {}
+    assert polling.validators(state, now=NOW) == {}
     assert state.body_hash == ""
 
 

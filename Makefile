@@ -41,7 +41,7 @@ lint: $(VENV)/.ready ## ruff and mypy alone
 lock: $(VENV)/.ready ## pin what the .in files name, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate shared/requirements.in -o shared/requirements.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c shared/requirements.txt requirements-dev.in -o requirements-dev.txt
-	for tool in sam checkov ministack; do \
+	for tool in sam checkov ministack runtime; do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements/$$tool.in -o requirements/$$tool.txt; done
 
 clean: ## forget the embedded AWS's state, builds and the virtual environment

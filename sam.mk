@@ -10,7 +10,7 @@ SAM = env -u PYTHONPATH PATH="$(dir $(PYTHON313)):$$PATH" .venv-sam/bin/sam
 
 .PHONY: python313 build validate invoke-discover invoke-parse invoke-notify deploy-local
 
-.venv-ministack/.ready: MADE_BY = $(PYTHON313) # it runs the functions by its own interpreter
+.venv-ministack/.ready .venv-runtime/.ready: MADE_BY = $(PYTHON313) # they run the functions by their own interpreter
 .venv-%/.ready: MADE_BY = $(PYTHON)
 .venv-%/.ready: requirements/%.txt | $(VENV)/.ready
 	$(MADE_BY) -m venv --clear .venv-$*

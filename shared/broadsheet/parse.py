@@ -363,7 +363,7 @@ class Parser:
                 origin_reason=reason,
                 reprint_of=self._originals.find(text, id=id, now=now.timestamp()) if text else None,
             )
-            record, new = self._articles.commit(doc, now=now, announce=message.announce, trace=message.trace)
+            record, new = self._articles.commit(doc, now=now, announce=self._is_news(message), trace=message.trace)
             # Only now, when it is there to be linked to: nothing may name an article that is never stored.
             if new and text and not record.reprint_of:
                 self._originals.file(text, id=record.id, now=now.timestamp())
@@ -402,7 +402,7 @@ class Parser:
         self._articles.withdraw(record, object_key(record.id, message.source, message.first_seen))
         if record.status == "stored" and message.source not in record.sources:
             now = datetime.fromtimestamp(self._clock(), UTC)
-            self._articles.add_source(record.id, message.source, announce=message.announce, now=now)
+            self._articles.add_source(record.id, message.source, announce=self._is_news(message), now=now)
         return self._outcome(item, "known", title=record.title, record=record)
 
     def _without_page(self, item: _Item, reason: str, detail: str = "") -> Outcome:
@@ -527,6 +527,10 @@ class Parser:
         """The message's source; one that left the file meanwhile still gets its articles, with the defaults."""
         found = self._sources.source(message.source)
         return found or Source(id=message.source, name=message.source, url=message.url)
+
+    def _is_news(self, message: ArticleMessage) -> bool:
+        """Whether a channel is to hear of it; for what none is to, neither the outbox nor notify need cost anything."""
+        return message.announce and bool(self._sources.channels_of((message.source,)))
 
     def _needs_page(self, message: ArticleMessage) -> bool:
         return self._source(message).fetch == "page" or not feedtext.is_full_text(message.entry)

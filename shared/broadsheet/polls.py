@@ -40,13 +40,17 @@ class Window:
         return len(self._keys)
 
     def with_shown(self, keys: Iterable[str], *, backlog_until: float | None = None) -> "Window":
-        """The window after these keys were shown, oldest first: as many older ones stay, or 500."""
+        """The window after these keys were shown, oldest first: as many older ones stay, or 60.
+
+        A write unit holds 120 keys, which is a feed of thirty and as much of its past; an entry that comes back
+        later than that costs parse a look at a record it knows.
+        """
         shown = list(dict.fromkeys(_short(key) for key in keys))
         newest = set(shown)
         older = [
             key for i in range(0, len(self.packed), KEY_BYTES) if (key := self.packed[i : i + KEY_BYTES]) not in newest
         ]
-        room = max(len(shown), 500)  # a feed that flips between two states, or drops an entry and brings it back
+        room = max(len(shown), 60)  # a feed that flips between two states, or drops an entry and brings it back
         return Window(b"".join((older[-room:] + shown)[-WINDOW:]), backlog_until=backlog_until)
 
 

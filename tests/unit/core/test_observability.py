@@ -30,6 +30,7 @@ def test_the_domains_log_lines_are_the_functions_json(
         "news",
         "parse",
     )
+    assert "location" not in line, "a third of the line, which Lambda's own lines say"
 
 
 def test_ends_are_tallied() -> None:

@@ -18,10 +18,15 @@ def test_a_window_knows_what_it_was_shown() -> None:
 
 def test_what_left_the_feed_is_remembered_for_a_while() -> None:
     window = Window().with_shown(keys(0, 600)).with_shown(["new"])
-    assert len(window) == 501
+    assert len(window) == 61
     assert "k599" in window
-    assert "k100" in window
-    assert "k99" not in window, "the oldest go first"
+    assert "k540" in window
+    assert "k539" not in window, "the oldest go first"
+
+
+def test_a_usual_feed_and_its_past_are_one_write_unit() -> None:
+    window = Window().with_shown(keys(0, 600)).with_shown(keys(600, 660))
+    assert len(window.packed) <= 960  # of 1024, the rest being names
 
 
 def test_a_long_feeds_window_grows_with_it() -> None:

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONPATH := shared
 
 .DEFAULT_GOAL := help
-.PHONY: help run test browser proof lint lock clean
+.PHONY: help run test browser proof soak lint lock clean
 
 include sam.mk
 
@@ -32,6 +32,9 @@ browser: ## a Chromium for the tests that look at pages, from Debian's packages;
 
 proof: $(VENV)/.ready ## every death at every step, and what it came to; PLAN='<line>' replays one plan
 	@$(if $(PLAN),PLAN='$(PLAN)' $(BIN)/pytest tests/proofs -k this_plan,PROOF=full $(BIN)/pytest tests/proofs)
+
+soak: $(VENV)/.ready .venv-ministack/.ready ## thousands of articles, and processes killed at random meanwhile, for ten minutes
+	@$(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED))
 
 lint: $(VENV)/.ready ## ruff and mypy alone
 	$(BIN)/ruff check .

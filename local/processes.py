@@ -29,7 +29,8 @@ class Processes:
 
     `workers` processes take the queue's batches, one the stream's, one more the schedules' events: those of
     rate(1 minute) come once in a `minute` of seconds, all others are fired by hand. `redelivery` is after how many
-    seconds a failed message comes back. With a `timeout` the functions have so many seconds, and their leases `lease`.
+    seconds a failed message comes back. `times`: how many seconds a function has, and how many its leases, where not as
+    deployed.
     """
 
     def __init__(
@@ -39,15 +40,13 @@ class Processes:
         workers: int = 2,
         minute: float = 1.0,
         redelivery: int = 1,
-        timeout: int | None = None,
-        lease: float | None = None,
+        times: Mapping[str, tuple[int, float]] = {},
     ) -> None:
         self._parameters = dict(parameters)
         self._workers = workers
         self._minute = minute
         self._redelivery = redelivery
-        self._timeout = timeout
-        self._lease = lease
+        self._times = times
         self._clients: dict[str, Any] = {}
         self._threads: list[threading.Thread] = []
         self._stop = threading.Event()
@@ -127,9 +126,8 @@ class Processes:
 
     def _sandbox(self, key: str, starting: ExitStack) -> Sandbox:
         function = self.stack.functions[key]
-        if self._timeout is not None:
-            function = msgspec.structs.replace(function, timeout=self._timeout)
-        sandbox = Sandbox(function, self.log, lease=self._lease)
+        timeout, lease = self._times.get(key, (function.timeout, None))
+        sandbox = Sandbox(msgspec.structs.replace(function, timeout=timeout), self.log, lease=lease)
         starting.callback(sandbox.close)
         return sandbox
 

@@ -54,6 +54,8 @@ def required(service: str, operation: str, params: Mapping[str, Any], *, region:
             yield action, arn(f"parameter/{params['Name'].lstrip('/')}")
         case "sns" if "TopicArn" in params:
             yield action, params["TopicArn"]
+        case "ses" if "FromEmailAddress" in params:  # where the address itself is the verified identity
+            yield action, arn(f"identity/{params['FromEmailAddress']}")
         case "dynamodb" if "RequestItems" in params:
             for table in params["RequestItems"]:
                 yield action, arn(f"table/{table}")

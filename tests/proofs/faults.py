@@ -5,7 +5,7 @@ A point's name counts its kind's occurrences, so that it means the same step whe
 """
 
 import threading
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -14,9 +14,8 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ReadTimeoutError
 from botocore.model import OperationModel
-from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
+from moto.core.models import botocore_stubber
 
-from local.permissions import required
 from tests.proofs.clock import Clock
 from tests.proofs.plans import Fault, Plan, kinds
 
@@ -51,7 +50,6 @@ class Faults:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._local = threading.local()
-        self.asked: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)  # actions and ARNs, by function
         self.begin(Plan(""))
 
     def begin(self, plan: Plan) -> None:
@@ -132,8 +130,6 @@ class Faults:
     def _asked(self, params: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: Any) -> None:
         kind = self.step(model.name)
         service = model.service_model.service_name
-        region, account = "us-east-1", DEFAULT_ACCOUNT_ID
-        self.asked[self.process.function].update(required(service, model.name, params, region=region, account=account))
         if kind == "outage":
             self._down.add(service)
         if service in self._down:

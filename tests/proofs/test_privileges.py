@@ -1,19 +1,24 @@
 """Each function may do just what it does: what no run ever asked for, its role must not grant.
 
-The other half holds everywhere: the embedded AWS asks the role before every call, so that one without a
-statement fails.
+The other half holds in every test: a call that no statement allows fails it. Here are the runs that between them need
+all that is granted; whatever other tests of the session asked for counts as well.
 """
 
-from collections.abc import Mapping
-from typing import Any
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 
-from local.permissions import allowed
+from broadsheet.article import Article
+from broadsheet.channels import aws as aws_channels
+from broadsheet.store import Articles, document
+from local.embedded import EmbeddedAws
+from tests.privileges import LEDGER, functions
 from tests.proofs.conftest import DEATHBED, Measures
 from tests.proofs.plans import read
 from tests.proofs.scenes import SCENES
-from tests.proofs.world import FUNCTIONS, World
+from tests.proofs.world import World
 
 pytestmark = DEATHBED
 RUNS = (
@@ -24,35 +29,59 @@ RUNS = (
     "text parse/BatchGetItem#4=stale",  # a lost commit
     " ".join(["knots", *(f"queue/deliver#{n}=twice" for n in range(1, 9))]),  # an alias, again
 )
-BY_AWS = (  # in the function's name: its queue and stream, its failures, its log
-    *(f"sqs:{name}" for name in ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")),
-    *(f"dynamodb:{name}" for name in ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams")),
-    *(f"logs:{name}" for name in ("CreateLogStream", "PutLogEvents")),
-)
+SENDER, TOPIC = "desk@news.example", "arn:aws:sns:us-east-1:123456789012:news"
+ON_DEMAND = {  # statements that parameters bring along
+    "Sources": "s3://settings/sources.yaml",
+    "SourcesObjectArn": "arn:aws:s3:::settings/sources.yaml",
+    "SnsChannelArn": TOPIC,
+    "SesIdentityArn": f"arn:aws:ses:us-east-1:123456789012:identity/{SENDER}",
+}
+SOURCES = b"""
+channels: [{id: mail, kind: email, interval: 0}, {id: topic, kind: sns, interval: 0}]
+sources: [{id: s, name: S, url: "http://127.0.0.1:9/feed", channels: [mail, topic]}]
+"""
 
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_every_permission_is_used(world: World, measures: Measures, name: str) -> None:
-    if not world.faults.asked:
+@pytest.fixture(scope="module")
+def all_used(tmp_path_factory: pytest.TempPathFactory) -> None:
+    with World(tmp_path_factory.mktemp("world")) as world:
         for line in RUNS:
             assert not world.run(read(line)).guilty
-    asked = world.faults.asked[name]
-    unused = [
-        (statement["Sid"], action, resource)
-        for statement in world.function(name).statements
-        for action in _list(statement["Action"])
-        for resource in _list(statement["Resource"])
-        if action not in BY_AWS and not str(statement["Sid"]).startswith("ReportFailure")
-        if not _is_used(statement, action, resource, asked)
-    ]
+
+
+@pytest.fixture
+def on_demand(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedAws]:
+    """A stack with every optional statement, its sources in a bucket, a topic and a verified sender."""
+    monkeypatch.setattr(aws_channels, "_clients", {})
+    with EmbeddedAws(parameters=ON_DEMAND) as up:
+        up.client("s3").create_bucket(Bucket="settings")
+        up.client("s3").put_object(Bucket="settings", Key="sources.yaml", Body=SOURCES)
+        up.client("sesv2").create_email_identity(EmailIdentity=SENDER)
+        up.client("sns").create_topic(Name="news")
+        mail = {"sender": SENDER, "recipients": ["reader@home.example"], "region": "us-east-1"}
+        for channel, secret in (("mail", json.dumps(mail)), ("topic", TOPIC)):
+            up.client("ssm").put_parameter(
+                Name=f"/broadsheet/broadsheet/channels/{channel}", Value=secret, Type="SecureString"
+            )
+        yield up
+
+
+def test_what_parameters_grant_suffices(on_demand: EmbeddedAws) -> None:
+    now = datetime.now(UTC)
+    article = Article(url="https://harbour.example/a", title="The mail boat has a new bell", text="It rang twice.")
+    made = document(article, id="a" * 26, source="s", first_seen=now, fetched_at=now, summary="It rang.")
+    table, bucket = on_demand.resource("ArticlesTable"), on_demand.resource("Bucket")
+    articles = Articles(on_demand.client("dynamodb"), table, on_demand.client("s3"), bucket)
+    articles.commit(made, now=now, announce=True, trace="t")
+    on_demand.client("sqs").send_message(QueueUrl=on_demand.resource("ParseQueue"), MessageBody="no article message")
+    ran = [on_demand.fire("DiscoverFunctionPoll"), on_demand.step(), on_demand.step()]
+    assert {one.function: one.error for one in ran if one} == dict.fromkeys(functions())
+    sent = on_demand.client("dynamodb").scan(TableName=on_demand.resource("StateTable"))["Items"]
+    assert [item["status"]["S"] for item in sent if "channel" in item] == ["sent", "sent"]
+
+
+@pytest.mark.parametrize("function", functions())
+def test_every_permission_is_used(all_used: None, measures: Measures, function: str) -> None:
+    unused = LEDGER.unused(function)
     measures.counts["permissions unused"] += len(unused)
     assert not unused
-
-
-def _is_used(statement: Mapping[str, Any], action: str, resource: str, asked: set[tuple[str, str]]) -> bool:
-    exact = {**statement, "Action": action, "Resource": resource}
-    return any(allowed([exact], *call) for call in asked)
-
-
-def _list(value: Any) -> list[str]:
-    return [value] if isinstance(value, str) else list(value)

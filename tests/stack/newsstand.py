@@ -47,7 +47,7 @@ class Newsstand:
         self._asked = server.asked
         for channel in ("town", "valley"):
             cloud.ssm.put_parameter(
-                Name=f"/secrets/{channel}", Value=f"http://hooks.example/{channel}", Type="SecureString"
+                Name=f"/broadsheet/t/channels/{channel}", Value=f"http://hooks.example/{channel}", Type="SecureString"
             )
 
     def discoverer(self, run: str = "discover") -> Discoverer:
@@ -77,7 +77,7 @@ class Newsstand:
         notifier = Notifier(
             articles=self._articles,
             deliveries=Deliveries(self.cloud.dynamodb, self.cloud.state_table, run="notify", lease=150),
-            secrets=Secrets(self.cloud.ssm, "/secrets"),
+            secrets=Secrets(self.cloud.ssm, "/broadsheet/t/channels"),
             sources=self._sources,
             http=self.client,
             clock=lambda: self.now,

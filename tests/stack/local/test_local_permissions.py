@@ -47,6 +47,12 @@ def test_a_denial_outweighs() -> None:
         ("s3", "ListObjectsV2", {"Bucket": "b", "Prefix": "a"}, [("s3:ListBucket", "arn:aws:s3:::b")]),
         ("ssm", "GetParameter", {"Name": "/a/b"}, [("ssm:GetParameter", "arn:aws:ssm:r:1:parameter/a/b")]),
         (
+            "sesv2",
+            "SendEmail",
+            {"FromEmailAddress": "a@b.example"},
+            [("ses:SendEmail", "arn:aws:ses:r:1:identity/a@b.example")],
+        ),
+        (
             "dynamodb",
             "Query",
             {"TableName": "t", "IndexName": "i"},

@@ -3,6 +3,7 @@
     bucket/<key>              an object's bytes
     tables/<logical id>.json  a table's items, in DynamoDB's own JSON
     state/objects.json        what S3 knows of an object besides its bytes
+    state/secrets.json        the parameters under the stack's SecretsPath, in the clear: they are for this machine
     state/queues.json         messages, each with the instant (epoch seconds) at which it may be received
     state/streams.json        records that no function has handled yet
 
@@ -37,6 +38,7 @@ def save(stack: Stack, folder: Path, streams: Mapping[str, list[dict[str, Any]]]
         (new / part).mkdir(parents=True)
     queues, tables = stack.of_kind("AWS::SQS::Queue"), stack.of_kind("AWS::DynamoDB::Table")
     _write(new / "state" / "objects.json", dict(_save_objects(stack, new / "bucket")))
+    _write(new / "state" / "secrets.json", dict(_secrets(stack)))
     _write(new / "state" / "queues.json", {key: _messages(stack, url) for key, url in queues.items()})
     _write(new / "state" / "streams.json", streams)
     for key, name in tables.items():
@@ -57,6 +59,8 @@ def restore(stack: Stack, folder: Path) -> dict[str, list[dict[str, Any]]]:
     for key, name in stack.of_kind("AWS::DynamoDB::Table").items():
         for item in _read(folder / "tables" / f"{key}.json"):
             client("dynamodb", stack.region).put_item(TableName=name, Item=_with_bytes(item))
+    for name, value in _read(folder / "state" / "secrets.json").items():
+        client("ssm", stack.region).put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
     queued = _read(folder / "state" / "queues.json")
     for key, url in stack.of_kind("AWS::SQS::Queue").items():
         for message in _with_bytes(queued[key]):
@@ -86,6 +90,13 @@ def _save_objects(stack: Stack, folder: Path) -> Iterator[tuple[str, dict[str, A
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(answer["Body"].read())
                 yield found["Key"], {header: answer[header] for header in HEADERS if answer.get(header)}
+
+
+def _secrets(stack: Stack) -> Iterator[tuple[str, str]]:
+    if path := stack.outputs.get("SecretsPath"):
+        pages = client("ssm", stack.region).get_paginator("get_parameters_by_path")
+        for page in pages.paginate(Path=path, WithDecryption=True):
+            yield from ((parameter["Name"], parameter["Value"]) for parameter in page["Parameters"])
 
 
 def _items(stack: Stack, table: str) -> list[dict[str, Any]]:

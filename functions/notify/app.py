@@ -20,13 +20,14 @@ LEASE = 90  # seconds: the function's timeout of 60 and some
 
 logger = observability.logger()
 metrics = observability.metrics()
-dynamodb, s3, ssm = boto3.client("dynamodb"), boto3.client("s3"), boto3.client("ssm")
+dynamodb, s3 = boto3.client("dynamodb"), boto3.client("s3")
+vault = boto3.client(SETTINGS.secrets_store)
 client = Client(
     user_agent=user_agent(SETTINGS.contact),
     allowed_networks=SETTINGS.networks,
     limits=Limits(total_seconds=12.0),  # within notify.TIME_FOR_A_POST, which also pays for our record of the answer
 )
-secrets = Secrets(ssm, SETTINGS.secrets_path)
+secrets = Secrets(vault, SETTINGS.secrets_path)
 
 
 @logger.inject_lambda_context(clear_state=True)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
 
 import msgspec
 
@@ -60,6 +60,7 @@ class NotifySettings(Settings, frozen=True, kw_only=True):
 
     articles_table: str
     secrets_path: str
+    secrets_store: Literal["ssm", "secretsmanager"] = "ssm"
 
 
 S = TypeVar("S", bound=Settings)

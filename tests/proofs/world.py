@@ -56,7 +56,7 @@ class World:
             self.backstage = Backstage(self._aws.stack)
             for module in self.modules.values():
                 starting.enter_context(patch.object(module, "time", self.clock))
-                for client in ("dynamodb", "s3", "sqs", "ssm"):
+                for client in ("dynamodb", "s3", "sqs", "vault"):
                     if hasattr(module, client):
                         self.faults.attach(getattr(module, client))
             for target, stand_in in (
@@ -158,7 +158,7 @@ class World:
         for memory in ("robots", "recent"):
             getattr(module, memory, {}).clear()
         if name == "notify":
-            module.secrets = Secrets(module.ssm, module.SETTINGS.secrets_path, clock=self.clock.time)
+            module.secrets = Secrets(module.vault, module.SETTINGS.secrets_path, clock=self.clock.time)
         return Process(name)
 
     def invoke(self, name: str, event: Any) -> Invocation:

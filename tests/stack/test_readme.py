@@ -14,8 +14,10 @@ import boto3
 import pytest
 from click.testing import CliRunner
 
+from broadsheet import source
 from broadsheet.cli import main
 from local.embedded import EmbeddedAws
+from tests.unit.channels.loopback import Answer, listening
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
@@ -100,13 +102,35 @@ def test_command(command: str, copy: Path, request: pytest.FixtureRequest) -> No
             shell(f"make --dry-run {target}", copy)
         case ["sam", "validate" | "build" | "deploy"]:  # run for real by tests/sam and tests/deploy
             assert command in (ROOT / "docs" / "deploying.md").read_text(encoding="utf-8").splitlines()
-        case ["aws", "ssm"]:
-            assert "/broadsheet/${AWS::StackName}/channels" in (ROOT / "template.yaml").read_text(encoding="utf-8")
-            assert "--name /broadsheet/broadsheet/channels/newsroom" in command
+        case ["broadsheet", "channels"]:
+            keeps_a_channel(command.split()[2:], copy)
         case ["broadsheet", "import"]:
             imports(command, copy)
         case _:
             pytest.fail(f"no check for {command!r}")
+
+
+def keeps_a_channel(words: list[str], copy: Path) -> None:
+    """To a slack on loopback, asked for its address as a person is."""
+    file = copy / "shared" / "sources.yaml"
+    added = file.read_text(encoding="utf-8").replace("channels: []", "channels: [{id: newsroom, kind: slack}]")
+    deployed = copy / "deployed.yaml"
+    deployed.write_text(added, encoding="utf-8")
+    with EmbeddedAws(parameters={"Sources": str(deployed)}) as aws, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.chdir(copy)
+        boto3.DEFAULT_SESSION = None
+        with listening(lambda _: Answer(200, b"ok")) as slack:
+            for command in (words, ["test", "newsroom"]) if words[0] != "test" else (["secret", "newsroom"], words):
+                arguments = ["channels", *command, "--allow", "127.0.0.0/8"]
+                result = CliRunner().invoke(main, arguments, input=f"{slack.url}/hook\n")
+                assert result.exit_code == 0, result.output
+            assert len(slack.posts) == 2
+        where = {"Name": "/broadsheet/broadsheet/channels/newsroom", "WithDecryption": True}
+        assert "/hook" in aws.client("ssm").get_parameter(**where)["Parameter"]["Value"]
+    if words[0] == "add":
+        rfi = next(one for one in source.load(file).sources if one.id == "rfi-zh")
+        assert rfi.channels == ("newsroom",)
 
 
 def imports(command: str, copy: Path) -> None:

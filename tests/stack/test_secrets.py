@@ -1,9 +1,11 @@
-"""Channels' secrets: from SSM, kept for a while, shown to nobody."""
+"""Channels' secrets: from SSM or Secrets Manager, kept for a while, shown to nobody."""
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError
 
 from broadsheet.secrets import MISSING_TTL, TTL, Secrets
+from broadsheet.secrets import put as put_secret
 from tests.stack.cloud import Cloud, before
 
 PATH = "/broadsheet/news/channels"
@@ -47,3 +49,12 @@ def test_trouble_with_ssm_is_raised_and_an_old_copy_not_passed_off_as_new(cloud:
     with before(cloud.ssm, "GetParameter", refuse), pytest.raises(ClientError):
         secrets.get("room")
     assert secrets.get("room") == "s"
+
+
+def test_secrets_manager_is_asked_in_its_own_words(cloud: Cloud) -> None:
+    manager = boto3.client("secretsmanager", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
+    secrets = Secrets(manager, PATH)
+    assert secrets.get("other") is None
+    for value in ("first", "second"):
+        put_secret(manager, PATH, "room", value)
+        assert Secrets(manager, PATH).get("room") == value

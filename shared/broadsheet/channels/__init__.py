@@ -23,7 +23,7 @@ from broadsheet.channels.errors import (
     MessageRefusedError,
     TransientDeliveryError,
 )
-from broadsheet.channels.exchange import Channel, Http
+from broadsheet.channels.exchange import Channel, Http, Secret
 
 __all__ = [
     "KINDS",
@@ -45,6 +45,8 @@ __all__ = [
     "post",
     "render",
     "room",
+    "secret_shape",
+    "unlock",
 ]
 
 # The module of each kind, and the seconds it wants between two posts, by what its documentation allows.
@@ -119,6 +121,17 @@ def find(
     None means that it didn't. Raises DeliveryError when it can't say.
     """
     return cast(_ReadBack, _module(channel_id, kind)).find(Channel(channel_id, secret), announcement, http, since)
+
+
+def secret_shape(kind: str) -> type[Secret]:
+    """What a channel of `kind` needs to know to post, with a docstring that says what its fields are."""
+    module = _module(kind, kind)
+    return next(s for s in Secret.__subclasses__() if s.__module__ == module.__name__)  # type: ignore[attr-defined]  # it is a module
+
+
+def unlock(channel_id: str, kind: str, secret: str) -> None:
+    """Raises ChannelClosedError, naming the fields that are expected, unless `secret` is of the kind's shape."""
+    Channel(channel_id, secret).unlock(secret_shape(kind))
 
 
 def _module(channel_id: str, kind: str) -> _Kind:

@@ -4,6 +4,7 @@ import click
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
 from broadsheet.cli.backfill import import_
+from broadsheet.cli.channels import channels_
 from broadsheet.cli.dlq import dlq_
 from broadsheet.cli.look import extract_, fetch_
 from broadsheet.cli.sources import sources_
@@ -31,5 +32,5 @@ def main() -> None:
     """Every article of your sources, once, as clean JSON."""
 
 
-for command in (import_, dlq_, extract_, fetch_, sources_, why):
+for command in (import_, channels_, dlq_, extract_, fetch_, sources_, why):
     main.add_command(command)

@@ -30,7 +30,8 @@ ACTIONS = {"sqs:SendMessageBatch": "sqs:SendMessage"}
 def statements(resources: Resources, role: str) -> Iterator[dict[str, Any]]:
     for policy in resources[role]["Properties"]["Policies"]:
         for statement in policy["PolicyDocument"]["Statement"]:
-            yield statement["Fn::If"][1] if "Fn::If" in statement else statement
+            either = statement["Fn::If"][1:] if "Fn::If" in statement else [statement]
+            yield from (one for one in either if "Sid" in one)
 
 
 def listed(value: Any) -> list[Any]:
@@ -108,7 +109,7 @@ def _action(call: ast.Call) -> Iterator[str]:
     holder, method = call.func.value, call.func.attr
     name = holder.attr if isinstance(holder, ast.Attribute) else holder.id if isinstance(holder, ast.Name) else ""
     service = name.removeprefix("_")
-    if service in ("dynamodb", "s3", "sqs", "ssm", "sns", "ses"):
+    if service in ("dynamodb", "s3", "sqs", "ssm", "secretsmanager", "sns", "ses"):
         if method == "get_paginator" and isinstance(call.args[0], ast.Constant):
             method = str(call.args[0].value)
         yield f"{service}:{''.join(word.capitalize() for word in method.split('_'))}"

@@ -52,6 +52,8 @@ def required(service: str, operation: str, params: Mapping[str, Any], *, region:
             yield action, f"arn:aws:s3:::{params['Bucket']}{key}"
         case "ssm" if "Name" in params:
             yield action, arn(f"parameter/{params['Name'].lstrip('/')}")
+        case "secretsmanager" if "SecretId" in params:
+            yield action, arn(f"secret:{params['SecretId']}")
         case "sns" if "TopicArn" in params:
             yield action, params["TopicArn"]
         case "ses" if "FromEmailAddress" in params:  # where the address itself is the verified identity

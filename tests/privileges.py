@@ -92,7 +92,8 @@ def grants(function: str) -> list[tuple[str, str, str]]:
     return [
         (statement["Sid"], action, _resolved(resource))
         for policy in _resources()[role]["Properties"]["Policies"]
-        for statement in map(_unconditional, policy["PolicyDocument"]["Statement"])
+        for written in policy["PolicyDocument"]["Statement"]
+        for statement in _unconditional(written)
         for action in _list(statement["Action"])
         for resource in _list(statement["Resource"])
     ]
@@ -171,9 +172,9 @@ def _arn(key: str, attribute: str) -> str:
     return f"arn:aws:{service}:{where}:{kind}{key}" + ("/stream/*" if attribute == "StreamArn" else "")
 
 
-def _unconditional(statement: Any) -> Mapping[str, Any]:
-    found: Mapping[str, Any] = statement.get("Fn::If", [None, statement])[1]
-    return found
+def _unconditional(statement: Any) -> list[Mapping[str, Any]]:
+    """Both of a condition's sides, but for the one that is no statement."""
+    return [one for one in statement.get("Fn::If", [None, statement])[1:] if "Sid" in one]
 
 
 def _allow(action: str, resource: str) -> Mapping[str, str]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from broadsheet import secrets
 from broadsheet.article import Article
 from broadsheet.channels import aws as aws_channels
 from broadsheet.store import Articles, document
@@ -33,6 +34,7 @@ SENDER, TOPIC = "desk@news.example", "arn:aws:sns:us-east-1:123456789012:news"
 ON_DEMAND = {  # statements that parameters bring along
     "Sources": "s3://settings/sources.yaml",
     "SourcesObjectArn": "arn:aws:s3:::settings/sources.yaml",
+    "SecretsStore": "secretsmanager",
     "SnsChannelArn": TOPIC,
     "SesIdentityArn": f"arn:aws:ses:us-east-1:123456789012:identity/{SENDER}",
 }
@@ -60,9 +62,7 @@ def on_demand(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedAws]:
         up.client("sns").create_topic(Name="news")
         mail = {"sender": SENDER, "recipients": ["reader@home.example"], "region": "us-east-1"}
         for channel, secret in (("mail", json.dumps(mail)), ("topic", TOPIC)):
-            up.client("ssm").put_parameter(
-                Name=f"/broadsheet/broadsheet/channels/{channel}", Value=secret, Type="SecureString"
-            )
+            secrets.put(up.client("secretsmanager"), "/broadsheet/broadsheet/channels", channel, secret)
         yield up
 
 

@@ -31,13 +31,24 @@ class StoreError(BroadsheetError):
     """A record or object isn't as this version can read it; `subject` is its key."""
 
 
+class Revision(msgspec.Struct, frozen=True, kw_only=True):
+    """An earlier state of an article: `number` counts from 1; replaced `at` (UTC) by a revision that differs in the
+    fields `changed`; its own document stays readable at `s3_key`."""
+
+    number: int
+    at: datetime
+    changed: tuple[str, ...]
+    s3_key: str
+
+
 class StoredArticle(Article, frozen=True, kw_only=True):
     """The document consumers read from S3: the article, and how it came to us.
 
     `source` and `first_seen` are those of the first sighting. `origin` says whether the page, the feed's own text or
     a seed document was read; `origin_reason` why it wasn't the page. `content_hash` is over title, standfirst and
     text, and carries its version. `reprint_of` is the id of the article
-    stored before whose text this one repeats, or nearly so (`reprints`).
+    stored before whose text this one repeats, or nearly so (`reprints`). `revision` counts from 1; `revisions` are the
+    earlier ones, oldest first.
     """
 
     schema: str = SCHEMA
@@ -48,6 +59,7 @@ class StoredArticle(Article, frozen=True, kw_only=True):
     origin: Origin = "page"
     origin_reason: str | None = None
     revision: int = 1
+    revisions: tuple[Revision, ...] = ()
     content_hash: str = ""
     reprint_of: str | None = None
     summary: str = ""
@@ -58,7 +70,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     `stored` is an article; `alias` another address of `target`; `unavailable` one whose page can't be had, with the
     reason, until another sighting brings it. Instants are ISO 8601 in UTC. `silent` are those of `sources` that had it
-    in the past they brought along when they were new: their channels don't hear of it.
+    in the past they brought along when they were new: their channels don't hear of it. `changed_at` is when the
+    present revision was committed.
     """
 
     id: str
@@ -89,6 +102,26 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     sort_at: str | None = None
     outbox_hour: str | None = None
     outbox_at: str | None = None
+    changed_hour: str | None = None
+    changed_at: str | None = None
+
+
+class Change(msgspec.Struct, frozen=True):
+    """An article whose present revision was committed `at` (ISO 8601 in UTC), and lies at `s3_key`."""
+
+    id: str
+    s3_key: str
+    at: str
+
+    @property
+    def day(self) -> str:
+        """Of the article's first sighting, as its key says it."""
+        return self.s3_key.partition("/date=")[2][:10]
+
+    @property
+    def source(self) -> str:
+        """Of the article's first sighting."""
+        return self.s3_key.partition("/source=")[2].partition("/")[0]
 
 
 def object_key(article_id: str, source: str, first_seen: datetime) -> str:
@@ -166,6 +199,8 @@ def record_of(document: StoredArticle, *, key: str, committed_at: datetime, anno
         # Only what is to be announced enters the outbox index; the rest costs it nothing.
         outbox_hour=instant(committed_at)[:13] if announce else None,
         outbox_at=instant(committed_at) if announce else None,
+        changed_hour=instant(committed_at)[:13],
+        changed_at=instant(committed_at),
     )
 
 
@@ -299,6 +334,40 @@ class Articles:
             for page in pages:
                 yield from (item["id"]["S"] for item in page["Items"])
             hour += timedelta(hours=1)
+
+    def changes(self, since: float, until: float) -> Iterator[Change]:
+        """The articles committed or revised between two instants (epoch seconds), in order within an hour.
+
+        The index is eventually consistent: what was committed a moment ago may be missing.
+        """
+        hour = datetime.fromtimestamp(since, UTC).replace(minute=0, second=0, microsecond=0)
+        first, last = (instant(datetime.fromtimestamp(at, UTC)) for at in (since, until))
+        while hour.timestamp() <= until:
+            pages = self._dynamodb.get_paginator("query").paginate(
+                TableName=self._table,
+                IndexName="changes",
+                KeyConditionExpression="changed_hour = :hour AND changed_at BETWEEN :first AND :last",
+                ExpressionAttributeValues=to_item({":hour": instant(hour)[:13], ":first": first, ":last": last}),
+            )
+            for page in pages:
+                for item in page["Items"]:
+                    yield Change(item["id"]["S"], item["s3_key"]["S"], item["changed_at"]["S"])
+            hour += timedelta(hours=1)
+
+    def newest(self, source: str, count: int) -> list[Record]:
+        """The records of a source's newest articles, newest first; eventually consistent."""
+        answer = self._dynamodb.query(
+            TableName=self._table,
+            IndexName="newest-by-source",
+            KeyConditionExpression="#source = :source",
+            ExpressionAttributeNames={"#source": "source"},
+            ExpressionAttributeValues={":source": {"S": source}},
+            ScanIndexForward=False,
+            Limit=count,
+        )
+        ids = [item["id"]["S"] for item in answer["Items"]]
+        found = self.records(ids)
+        return [found[id] for id in ids if id in found]
 
     def _put_if_absent(self, record: Record) -> None:
         with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):  # somebody knows better already

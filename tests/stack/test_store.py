@@ -45,7 +45,7 @@ def assert_one_article(cloud: Cloud, *ids: str) -> None:
         again = record_of(
             stored, key=record.s3_key or "", committed_at=NOW, announce=record.announce, trace=record.trace
         )
-        kept = ("sources", "outbox_at", "outbox_hour")
+        kept = ("sources", "outbox_at", "outbox_hour", "changed_at", "changed_hour")
         assert msgspec.structs.replace(again, **{name: getattr(record, name) for name in kept}) == record
 
 

@@ -63,7 +63,9 @@ class Processes:
             parameters = {"EndpointUrl": self.ministack.endpoint, **self._parameters}
             self.stack = deploy(TEMPLATE, parameters, name="broadsheet", aws=self.ministack)
             sqs, streams = self.client("sqs"), self.client("dynamodbstreams")
-            (queue,), (stream,) = self.stack.queues, self.stack.streams
+            (stream,) = self.stack.streams
+            # Of the other queue no share is ever sent: the sites here are few.
+            (queue,) = (source for source in self.stack.queues if source.function != "DiscoverFunction")
             self._stream = StreamPump(stream, streams, sqs, self.stack.functions[stream.function])
             self._queue = QueuePump(queue, sqs, self._redelivery)
             self.readers = [self._sandbox(queue.function, starting) for _ in range(self._workers)]

@@ -7,12 +7,13 @@ import boto3
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from broadsheet import observability, settings
-from broadsheet.discover import Discoverer, Status
+from broadsheet.discover import Discoverer, Outcome, Status
 from broadsheet.fetch import Client, user_agent
 from broadsheet.hosts import Hosts
 from broadsheet.polling import Notice
 from broadsheet.polls import Polls
 from broadsheet.queue import Queue
+from broadsheet.shares import ShareError, Shares, decode
 
 SETTINGS = settings.read(settings.DiscoverSettings)
 LEASE = 270  # seconds: the function's timeout of 240 and some
@@ -26,19 +27,35 @@ client = Client(user_agent=user_agent(SETTINGS.contact), allowed_networks=SETTIN
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    """Event: {"job": "poll"}, with "force": true to ask every source now. Returns how many sources ended how."""
+    """Event: {"job": "poll"}, with "force": true to ask every source now; or SQS records, each body a share of them.
+
+    Returns how many sources ended how.
+    """
     discoverer = Discoverer(
         polls=Polls(dynamodb, SETTINGS.state_table),
         hosts=Hosts(dynamodb, SETTINGS.state_table, run=context.aws_request_id, lease=LEASE),
         queue=Queue(sqs, SETTINGS.parse_queue_url),
+        shares=Shares(sqs, SETTINGS.polls_queue_url),
         client=client,
         sources=settings.load_sources(SETTINGS.sources, s3),
         clock=time.time,
         sleep=time.sleep,
         deadline=time.time() + context.get_remaining_time_in_millis() / 1000,
     )
-    outcomes = discoverer.run(force=bool(event.get("force")))
+    if "Records" in event:
+        outcomes = [outcome for record in event["Records"] for outcome in _poll_share(discoverer, record)]
+    else:
+        outcomes = discoverer.run(force=bool(event.get("force")))
     observability.count(metrics, get_args(Status), (outcome.status for outcome in outcomes))
     observability.count(metrics, get_args(Notice), (outcome.notice for outcome in outcomes))
     metrics.add_metric(name="Enqueued", unit="Count", value=sum(outcome.enqueued for outcome in outcomes))
     return observability.tally(outcome.status for outcome in outcomes)
+
+
+def _poll_share(discoverer: Discoverer, record: dict[str, Any]) -> list[Outcome]:
+    try:
+        share = decode(record["body"], message_id=record["messageId"])
+    except ShareError as error:
+        logger.error("not a share", extra={"message_id": error.subject, "detail": error.detail})
+        return []
+    return discoverer.run_share(share)

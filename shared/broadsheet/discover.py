@@ -3,6 +3,9 @@
 The story of a poll: under the host's turn, ask the feed with what we remember of it; if its body changed, pick the
 entries it hasn't shown before; send a message for each; then remember them as shown; then, last, how the source stands
 (validators, next time). Killed anywhere in between, the same entries are found and sent again.
+
+A run asks one share of the sources, many hosts at once, until its time is up; what is due beyond that it leaves to runs
+that start meanwhile (`shares`).
 """
 
 import hashlib
@@ -26,6 +29,7 @@ from broadsheet.hosts import BusyError, Hosts, Turn
 from broadsheet.polling import Notice, PollOutcome, PollState
 from broadsheet.polls import Polls, Window
 from broadsheet.queue import ArticleMessage, FeedEntry, Queue
+from broadsheet.shares import Share, Shares, dealt
 from broadsheet.source import Source, Sources
 
 Status = Literal["found", "nothing-new", "not-modified", "failed", "busy", "incomplete", "unfinished"]
@@ -38,6 +42,8 @@ FLOOD = 10  # entries, all of them unknown, of a source that isn't: fewer are an
 UNREAD = "unread"  # a warning's beginning: a sitemap of an index could not be read
 MAX_CHILDREN = 10  # sitemaps of an index read in one poll, newest first
 MAX_ENTRY_HTML = 500_000  # characters of an entry's text; packed, with the rest, below SQS's 1 MiB even in Chinese
+
+_Poll = tuple[Source, PollState]
 
 log = logging.getLogger("broadsheet.discover")
 
@@ -151,6 +157,7 @@ class Discoverer:
         polls: Polls,
         hosts: Hosts,
         queue: Queue,
+        shares: Shares,
         client: Client,
         sources: Sources,
         clock: Callable[[], float],
@@ -160,6 +167,7 @@ class Discoverer:
         self._polls = polls
         self._hosts = hosts
         self._queue = queue
+        self._shares = shares
         self._client = client
         self._sources = sources
         self._clock = clock
@@ -167,28 +175,57 @@ class Discoverer:
         self._deadline = deadline
 
     def run(self, *, force: bool = False) -> list[Outcome]:
-        """Poll the sources that are due, or all of them; returns one Outcome per source asked."""
-        states = self._polls.states([source.id for source in self._sources.sources])
+        """Poll the sources that are due, or all of them; returns one Outcome per source that this run asked.
+
+        More than a share of them are left to other runs, those that have waited longest not.
+        """
+        own, *others = dealt(self._due(self._sources.sources, force)) or [[]]
+        outcomes: list[Outcome] = []
+        for share in others:
+            left = [source for polls in share for source, _ in polls]
+            if not self._shares.send(Share(sources=tuple(source.id for source in left), force=force)):
+                outcomes += [_outcome(source, "unfinished", reason="send-refused") for source in left]
+        if others:
+            log.info("shared", extra={"shares": len(others), "asked_here": sum(map(len, own))})
+        return outcomes + self._ask(own)
+
+    def run_share(self, share: Share) -> list[Outcome]:
+        """Poll what another run left to this one; what was polled meanwhile isn't due any more."""
+        sources = [source for id in share.sources if (source := self._sources.source(id))]
+        return self._ask(self._due(sources, share.force))
+
+    def _due(self, sources: Sequence[Source], force: bool) -> list[list[_Poll]]:
+        """The polls that are due, those under one turn together, longest waiting first."""
+        states = self._polls.states([source.id for source in sources])
         now = self._clock()
         due = [
             (source, states.get(source.id, PollState()))
-            for source in self._sources.sources
+            for source in sources
             if force or polling.is_due(states.get(source.id), now=now)
         ]
-        by_host: dict[str, list[tuple[Source, PollState]]] = {}
-        for source, state in sorted(due, key=lambda pair: pair[1].next_at):
-            turn = self._sources.turn(polling.address(state, source.url))
-            by_host.setdefault(turn, []).append((source, state))
+        by_host: dict[str, list[_Poll]] = {}
+        for source, state in sorted(due, key=lambda poll: poll[1].next_at):
+            by_host.setdefault(self._turn(source, state), []).append((source, state))
+        return list(by_host.values())
+
+    def _turn(self, source: Source, state: PollState) -> str:
+        return self._sources.turn(polling.address(state, source.url))
+
+    def _ask(self, hosts: Sequence[Sequence[_Poll]]) -> list[Outcome]:
+        """Visit the hosts, many at once."""
         with ThreadPoolExecutor(MAX_HOSTS) as pool:
-            outcomes = [one for visited in pool.map(self._visit, by_host, by_host.values()) for one in visited]
+            outcomes = [outcome for visited in pool.map(self._visit, hosts) for outcome in visited]
         for outcome in outcomes:
             level = logging.WARNING if outcome.status in ("failed", "incomplete") else logging.INFO
             log.log(level, outcome.status, extra=msgspec.to_builtins(outcome))
         return outcomes
 
-    def _visit(self, host: str, polls: list[tuple[Source, PollState]]) -> list[Outcome]:
+    def _visit(self, polls: Sequence[_Poll]) -> list[Outcome]:
         """Poll a host's sources one after another, its delay apart, under its turn."""
         outcomes: list[Outcome] = []
+        if not self._time_for_a_poll(0):
+            return [_outcome(source, "unfinished", reason="deadline") for source, _ in polls]
+        host = self._turn(*polls[0])
         try:
             turn = self._hosts.take(host, now=self._clock())
         except BusyError:
@@ -202,7 +239,7 @@ class Discoverer:
                 if visit.pause:
                     outcomes.append(_outcome(source, "busy", reason="host-paused"))
                     continue
-                if self._clock() + (delay if i else 0) + TIME_FOR_A_POLL > self._deadline:
+                if not self._time_for_a_poll(delay if i else 0):
                     outcomes.append(_outcome(source, "unfinished", reason="deadline"))
                     continue
                 if i:
@@ -211,6 +248,9 @@ class Discoverer:
         finally:
             self._give_back(turn, visit, delay)
         return outcomes
+
+    def _time_for_a_poll(self, delay: float) -> bool:
+        return self._clock() + delay + TIME_FOR_A_POLL <= self._deadline
 
     def _give_back(self, turn: Turn, visit: _Visit, delay: float) -> None:
         try:
@@ -319,7 +359,7 @@ class Discoverer:
         failure: FetchError | FeedError | None = None
         unread: list[str] = []
         for child in feed.children[:MAX_CHILDREN]:
-            if visit.pause or self._clock() + source.delay + TIME_FOR_A_POLL > self._deadline:
+            if visit.pause or not self._time_for_a_poll(source.delay):
                 unread.append("not-reached")
                 break
             self._sleep(source.delay)

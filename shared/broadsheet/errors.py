@@ -10,6 +10,7 @@
     ├── MirrorError              mirror.py      a seed document is malformed
     ├── StoreError               store.py       a record or object is not as this version can read it
     ├── MessageError             queue.py       a queue message is not one of ours
+    ├── ShareError               shares.py      nor one of the polls queue
     ├── BusyError                hosts.py       the host is somebody else's turn, or wants to be left alone
     ├── FetchError               fetch.py       a request failed; subclasses say whether to come back
     └── DeliveryError            channels/      a post failed; says whether to come back

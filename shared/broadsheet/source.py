@@ -100,11 +100,15 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 def load(path: str | Path, *, kinds: frozenset[str] | None = None) -> Sources:
     """Read the sources file at `path`; raises SourcesError, naming line and field."""
+    return parse(read(path), name=str(path), kinds=kinds)
+
+
+def read(path: str | Path) -> str:
+    """The text of the sources file at `path`; raises SourcesError."""
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SourcesError(str(path), "unreadable", str(error)) from error
-    return parse(text, name=str(path), kinds=kinds)
 
 
 def parse(text: str, *, name: str = "sources.yaml", kinds: frozenset[str] | None = None) -> Sources:

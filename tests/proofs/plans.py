@@ -15,6 +15,7 @@ SOME_CALLS = {
 FETCH = ("kill-before", "kill-after", "error", "timeout", "throttle")
 DELIVERY = {
     "queue": ("twice", "apart", "kept"),
+    "shares": ("twice", "lost"),  # kept for minutes only
     "stream": ("twice", "apart", "lost"),
     "schedule": ("twice", "missed"),
 }

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from broadsheet.shares import SHARE
 from tests.proofs.internet import Page, feed
 
 HARBOUR, MILL = "https://harbour.example", "https://mill.example"
@@ -17,6 +18,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
 
     name: str
     sources: str
+    share: int = SHARE  # sources that one run asks
     pages: dict[str, Page]
     later: dict[str, Page] = {}
     articles: dict[str, frozenset[str]]
@@ -63,6 +65,29 @@ def _plain() -> Scene:
             flour.title: frozenset({"town"}),
         },
         crawl_delays={"mill.example": 7.0},
+    )
+
+
+def _shares() -> Scene:
+    """More sources than a run asks by itself: others are left to runs that the polls queue starts."""
+    swans = Page(url=f"{HARBOUR}/swans", title="Two swans close the harbour gate")
+    wheel = Page(url=f"{MILL}/wheel", title="The mill wheel turns backwards again")
+    return Scene(
+        name="shares",
+        share=1,
+        sources="""
+            channels:
+              - {id: town, kind: webhook, interval: 0}
+            sources:
+              - {id: harbour, name: Harbour, url: "https://harbour.example/feed", channels: [town],
+                 delay: 1, interval: 100, announce_first: 100}
+              - {id: mill, name: Mill, url: "https://mill.example/feed", channels: [town],
+                 delay: 1, interval: 100, announce_first: 100}
+        """,
+        pages=_pages(
+            Page(url=f"{HARBOUR}/feed", body=feed(swans)), Page(url=f"{MILL}/feed", body=feed(wheel)), swans, wheel
+        ),
+        articles={swans.title: frozenset({"town"}), wheel.title: frozenset({"town"})},
     )
 
 
@@ -174,4 +199,4 @@ def _dead() -> Scene:
     )
 
 
-SCENES = {scene.name: scene for scene in (_plain(), _knots(), _text(), _sole(), _dead())}
+SCENES = {scene.name: scene for scene in (_plain(), _shares(), _knots(), _text(), _sole(), _dead())}

@@ -36,9 +36,9 @@ def judge(scene: Scene, backstage: Backstage, internet: Internet, *, deaths: boo
     _articles(scene, backstage, verdict)
     _announcements(scene, internet.posts, verdict)
     _politeness(scene, internet.visits, verdict, deaths=deaths)
-    for queue in ("ParseQueue", "DeadLetterQueue", "FailuresQueue"):
+    for queue in ("ParseQueue", "PollsQueue", "DeadLetterQueue", "FailuresQueue"):
         for message in backstage.waiting(queue):
-            if queue == "ParseQueue":
+            if queue in ("ParseQueue", "PollsQueue"):
                 verdict.broken.append(f"a message remains: {message.body[:100]}")
             elif queue == "DeadLetterQueue":
                 reason = message.message_attributes.get("reason", {}).get("StringValue", "crashed")

@@ -16,6 +16,7 @@ from unittest.mock import patch
 import msgspec
 from moto.core.utils import method_names_from_class
 
+from broadsheet import shares
 from broadsheet.secrets import Secrets
 from local.drive import QueuePump, StreamPump
 from local.embedded import EmbeddedAws
@@ -140,11 +141,13 @@ class World:
             module.SETTINGS = msgspec.structs.replace(module.SETTINGS, sources=str(sources))
         self.internet.begin(self.scene.pages, self.scene.later)
         self.faults.begin(plan)
+        shares.SHARE = self.scene.share
         self.invocations = []
         stack = self._aws.stack
         functions = stack.functions
-        queue, stream = stack.queues[0], stack.streams[0]
-        self.queue = QueuePump(queue, self.backstage, queue.visibility)
+        (stream,) = stack.streams
+        pumps = {source.function: QueuePump(source, self.backstage, source.visibility) for source in stack.queues}
+        self.queue, self.shares = pumps["ParseFunction"], pumps["DiscoverFunction"]
         self.stream = StreamPump(stream, self.backstage, self.backstage, functions[stream.function])
         self.processes = {name: self.start(name) for name in FUNCTIONS}
         self._last = {POLL_EVERY: START, POST_EVERY: START, SWEEP_EVERY: START}
@@ -257,6 +260,8 @@ class World:
         while True:
             if event := self.stream.take():
                 self._deliver_stream(event)
+            elif event := self.shares.take():
+                self._deliver_share(event)
             elif event := self.queue.take():
                 self._deliver_messages(event)
             else:
@@ -276,6 +281,12 @@ class World:
         self.stream.settle(invocation)
         if kind == "twice":
             self.invoke("notify", event)
+
+    def _deliver_share(self, event: dict[str, Any]) -> None:
+        kind = self.faults.point("shares", "deliver")
+        for _ in range({"lost": 0, "twice": 2}.get(kind or "", 1)):
+            self.invoke("discover", event)
+        self.shares.settle(_succeeded(event))  # what failed is forgotten before it would be seen again
 
     def _deliver_messages(self, event: dict[str, Any]) -> None:
         kind = self.faults.point("queue", "deliver")

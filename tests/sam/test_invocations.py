@@ -20,7 +20,7 @@ from local.invoke import Answer, InvokeError, Invoker, read_answer
 
 EVENTS = TEMPLATE.parent / "events"
 ORDER = (  # a world that each event finds as the one before it left it
-    *("discover-schedule", "discover-force"),
+    *("discover-schedule", "discover-force", "discover-share"),
     *("parse-article", "parse-duplicate", "parse-feed-text", "parse-missing", "parse-later", "parse-poison"),
     *("notify-insert", "notify-update", "notify-sweep", "notify-post-due"),
 )
@@ -116,6 +116,11 @@ def test_a_forced_poll_finds_nothing_more(world: World) -> None:
     result = world.answers["discover-force"].result
     assert sum(result.values()) == 4
     assert set(result) <= {"not-modified", "nothing-new", "busy"}
+
+
+def test_a_share_asks_its_own_sources_alone(world: World) -> None:
+    result = world.answers["discover-share"].result
+    assert sum(result.values()) == 1
 
 
 def test_an_article_is_stored_under_the_key_its_message_names(world: World) -> None:

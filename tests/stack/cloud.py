@@ -60,6 +60,7 @@ class Cloud:
         dead_arn = self._arn(self.dead_letter_url)
         parse_queue = resources["ParseQueue"]
         assert parse_queue["RedrivePolicy"]["deadLetterTargetArn"] == {"Fn::GetAtt": ["DeadLetterQueue", "Arn"]}
+        self.polls_queue_url = self.sqs.create_queue(QueueName="polls")["QueueUrl"]
         self.queue_url = self.sqs.create_queue(
             QueueName="parse",
             Attributes={

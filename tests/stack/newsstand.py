@@ -18,6 +18,7 @@ from broadsheet.parse import Parser
 from broadsheet.polls import Polls
 from broadsheet.queue import Queue
 from broadsheet.secrets import Secrets
+from broadsheet.shares import Shares
 from broadsheet.source import Channel, Source, Sources
 from broadsheet.store import Articles, Record, record_from_item
 from tests.hostile.loopback import Asked, Server, answer, serving
@@ -55,6 +56,7 @@ class Newsstand:
             polls=self.polls,
             hosts=Hosts(self.cloud.dynamodb, self.cloud.state_table, run=run, lease=270),
             queue=Queue(self.cloud.sqs, self.cloud.queue_url),
+            shares=Shares(self.cloud.sqs, self.cloud.polls_queue_url),
             client=self.client,
             sources=self._sources,
             clock=lambda: self.now,

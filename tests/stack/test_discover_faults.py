@@ -11,6 +11,7 @@ from broadsheet.fetch import Client, FetchGone, FetchTransient, Response
 from broadsheet.hosts import BusyError, Hosts
 from broadsheet.polls import Polls
 from broadsheet.queue import ArticleMessage, Queue, decode
+from broadsheet.shares import Shares
 from broadsheet.source import Source, Sources
 from tests.stack.cloud import Cloud, KilledError, before, die, done_then_die
 
@@ -53,6 +54,7 @@ class World:
             polls=self.polls,
             hosts=self.hosts,
             queue=Queue(self.cloud.sqs, self.cloud.queue_url),
+            shares=Shares(self.cloud.sqs, self.cloud.polls_queue_url),
             client=Scripted(user_agent="test"),
             sources=Sources(sources=self.sources),
             clock=lambda: self.now,

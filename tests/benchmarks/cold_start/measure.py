@@ -28,7 +28,7 @@ def import_seconds(python: str, function: str, layer: Path, runs: int) -> float:
     """The least CPU time in which a new process imports a handler, with only `layer` and boto3 to import from."""
     variables = {
         **dict.fromkeys(("SOURCES", "STATE_TABLE", "ARTICLES_TABLE", "BUCKET", "SECRETS_PATH"), "x"),
-        **dict.fromkeys(("PARSE_QUEUE_URL", "DEAD_LETTER_QUEUE_URL"), "https://sqs.example/q"),
+        **dict.fromkeys(("PARSE_QUEUE_URL", "POLLS_QUEUE_URL", "DEAD_LETTER_QUEUE_URL"), "https://sqs.example/q"),
         **dict.fromkeys(("FETCH_SECONDS", "RETRY_DELAY"), "1"),
         "CONTACT": "me@example.org",
         "POWERTOOLS_SERVICE_NAME": function,

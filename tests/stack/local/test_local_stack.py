@@ -25,7 +25,8 @@ def test_the_real_template_resolves() -> None:
         assert parse["PARSE_QUEUE_URL"] == aws.resource("ParseQueue")
         assert parse["CONTACT"] == "me@example.org"
         assert "AWS_ENDPOINT_URL" not in parse
-        (queue,) = stack.queues
+        polls, queue = sorted(stack.queues, key=lambda one: one.function)
+        assert (polls.function, polls.batch_size) == ("DiscoverFunction", 1)
         assert (queue.function, queue.batch_size, queue.partial) == ("ParseFunction", 50, True)
         assert queue.queue_url == aws.resource("ParseQueue")
         assert queue.visibility >= 6 * stack.functions["ParseFunction"].timeout

@@ -7,9 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from broadsheet import urls
+from broadsheet import shares, urls
 from broadsheet.queue import MessageError, decode, encode, group
 from broadsheet.store import object_key, record_from_item
 from local.embedded import TEMPLATE
@@ -19,6 +20,7 @@ from local.stack import translate
 
 EVENTS = sorted((TEMPLATE.parent / "events").glob("*.json"))
 PARSE = [path for path in EVENTS if path.name.startswith("parse-")]
+SHARE = TEMPLATE.parent / "events" / "discover-share.json"
 STREAM = [path for path in EVENTS if path.name in ("notify-insert.json", "notify-update.json")]
 POISON = "parse-poison.json"
 
@@ -50,7 +52,7 @@ def test_schedules_send_the_events_that_are_here(resources: dict[str, dict[str, 
     assert sent <= here
 
 
-@pytest.mark.parametrize("path", PARSE, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*PARSE, SHARE], ids=lambda path: path.stem)
 def test_queue_records_are_as_lambda_hands_them_over(path: Path) -> None:
     records = load(path)["Records"]
     assert records
@@ -80,6 +82,12 @@ def test_messages_are_what_discover_would_have_sent(path: Path) -> None:
     assert read
     if path.name == POISON:
         assert len(read) < len(load(path)["Records"])
+
+
+def test_the_share_is_what_another_run_would_have_sent() -> None:
+    (record,) = load(SHARE)["Records"]
+    share = shares.decode(record["body"], message_id="")
+    assert msgspec.json.encode(share).decode() == record["body"]
 
 
 def test_the_duplicates_are_of_one_article() -> None:

@@ -58,20 +58,28 @@ def test_a_message_stays_invisible_for_six_runs_and_the_window(resources: Resour
 
 
 def test_what_crashes_again_and_again_ends_in_a_dead_letter_queue_that_keeps_it(resources: Resources) -> None:
-    for mapping in mappings(resources, "sqs"):
-        assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-        redrive = resources[target(mapping["EventSourceArn"])]["Properties"]["RedrivePolicy"]
-        assert redrive["maxReceiveCount"] == 5
-        assert resources[target(redrive["deadLetterTargetArn"])]["Type"] == "AWS::SQS::Queue"
-    for queue in properties(resources, "AWS::SQS::Queue").values():
-        assert queue["MessageRetentionPeriod"] == FORTNIGHT
+    (mapping,) = (m for m in mappings(resources, "sqs") if target(m["EventSourceArn"]) == "ParseQueue")
+    assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+    redrive = resources["ParseQueue"]["Properties"]["RedrivePolicy"]
+    assert redrive["maxReceiveCount"] == 5
+    assert resources[target(redrive["deadLetterTargetArn"])]["Type"] == "AWS::SQS::Queue"
+    for key, queue in properties(resources, "AWS::SQS::Queue").items():
+        assert queue["MessageRetentionPeriod"] == (300 if key == "PollsQueue" else FORTNIGHT)
         assert queue["SqsManagedSseEnabled"] is True
         assert "FifoQueue" not in queue  # neither OnFailure nor a fair queue takes one
 
 
 def test_a_function_that_feeds_its_own_queue_may(resources: Resources) -> None:
-    for mapping in mappings(resources, "sqs"):
-        assert resources[target(mapping["FunctionName"])]["Properties"]["RecursiveLoop"] == "Allow"
+    """Round after round parse may; a share that discover is given leads to no further ones, or Lambda stops it."""
+    assert resources["ParseFunction"]["Properties"]["RecursiveLoop"] == "Allow"
+    assert "RecursiveLoop" not in resources["DiscoverFunction"]["Properties"]
+
+
+def test_a_share_of_polls_is_forgotten_when_the_next_run_sends_it_again(resources: Resources) -> None:
+    (poll,) = (s for s in properties(resources, "AWS::Scheduler::Schedule").values() if "poll" in s["Target"]["Input"])
+    assert translate(TEMPLATE, {}, "us-east-1")["Parameters"]["PollSchedule"]["Default"] == "rate(5 minutes)"
+    assert poll["ScheduleExpression"] == {"Ref": "PollSchedule"}
+    assert resources["PollsQueue"]["Properties"]["MessageRetentionPeriod"] <= 5 * 60
 
 
 def test_a_stream_batch_is_given_up_in_time_and_reported(resources: Resources) -> None:

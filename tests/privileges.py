@@ -31,6 +31,7 @@ NAMES = {  # as tests/stack/cloud.py calls what it makes
     "table/state": "table/StateTable",
     ":::bucket/": ":::Bucket/",
     ":parse": ":ParseQueue",
+    ":polls": ":PollsQueue",
     ":dead": ":DeadLetterQueue",
 }
 OPERATORS = ("broadsheet.cli", "broadsheet.importer")  # a person's own credentials

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.hostile.loopback import answer
-from tests.stack.cloud import Cloud
+from tests.stack.cloud import Cloud, before
 from tests.stack.newsstand import HERALD, Newsstand, herald, item, opened, rss
 
 FEED, NEW = f"{HERALD}/feed", "http://new.herald.example/rss"
@@ -113,6 +113,35 @@ def test_validators_are_sent_and_a_304_costs_nothing(stand: Newsstand) -> None:
     assert [one.status for one in stand.poll()] == ["not-modified"]
     asked = stand.asked_headers(FEED)
     assert (asked["if-none-match"], asked["if-modified-since"]) == ('"7"', "Wed, 18 Nov 2026 08:00:00 GMT")
+
+
+@pytest.mark.parametrize("entries", [1, 200])
+def test_what_a_poll_asks_of_aws_does_not_grow_with_the_feed(stand: Newsstand, entries: int) -> None:
+    """Known entries cost neither a read nor a write: one item says which they are, read when the body has changed."""
+    paths = [f"/2026/11/ferry-report-number-{n}" for n in range(entries)]
+    unchanged = ["BatchGetItem", "UpdateItem", "PutItem", "UpdateItem"]
+    changed = ["BatchGetItem", "UpdateItem", "GetItem", "PutItem", "PutItem", "UpdateItem"]
+    answers = {
+        "first": answer(rss(*map(item, paths)), headers={"ETag": '"1"'}),
+        "304": answer(status="304 Not Modified"),
+        "same body": answer(rss(*map(item, paths)), headers={"ETag": '"2"'}),
+        "one more": rss(item(A), *map(item, paths)),
+        "another order": rss(*map(item, reversed([A, *paths]))),
+    }
+    asked = {}
+    for name, body in answers.items():
+        stand.pages[FEED] = body
+        with before(stand.cloud.dynamodb, "*", str) as calls:
+            stand.discoverer().run(force=True)
+        asked[name] = calls
+        stand.later(0.1)
+    assert asked == {
+        "first": changed,
+        "304": unchanged,
+        "same body": unchanged,
+        "one more": changed,
+        "another order": [call for n, call in enumerate(changed) if n != 3],  # nothing new: the window stays as it is
+    }
 
 
 def test_a_body_that_comes_again_under_another_etag_is_nothing_new_and_the_etag_is_kept(stand: Newsstand) -> None:

@@ -6,10 +6,11 @@ A point's name counts its kind's occurrences, so that it means the same step whe
 
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import msgspec
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ReadTimeoutError
@@ -31,8 +32,44 @@ class KilledError(BaseException):
     """The process died here: no `except Exception` sees it."""
 
 
-def _nobody_waits(_: str) -> None:
+class Touch(msgspec.Struct, frozen=True):
+    """What a step reads or writes: an item, an object, a host, a channel. A `*` at the end is anything of that kind."""
+
+    thing: str
+    writes: bool
+
+    def conflicts(self, other: "Touch") -> bool:
+        """Whether it matters which of the two steps comes first."""
+        if not (self.writes or other.writes):
+            return False
+        one, two = sorted((self.thing, other.thing), key=lambda thing: thing.endswith("*"))
+        return one == two or (two.endswith("*") and one.startswith(two[:-1]))
+
+
+def _nobody_waits(_: str, __: tuple[Touch, ...]) -> None:
     return
+
+
+WRITES = ("Put", "Update", "Delete", "BatchWrite")
+
+
+def touched(operation: str, params: Mapping[str, Any]) -> Iterator[Touch]:
+    """What an AWS call reads or writes of what another call may write or read: sends and parameters don't matter."""
+    writes = operation.startswith(WRITES)
+    if operation.endswith("Object"):
+        yield Touch(params["Key"], writes)
+    elif operation == "Query":
+        yield Touch(f"{params['TableName']}*", writes)
+    elif "RequestItems" in params:
+        for table, asked in params["RequestItems"].items():
+            keys = asked["Keys"] if "Keys" in asked else [_key(one["PutRequest"]["Item"]) for one in asked]
+            yield from (Touch(f"{table} {_key(key)}", writes) for key in keys)
+    elif "TableName" in params:
+        yield Touch(f"{params['TableName']} {_key(params.get('Key') or params['Item'])}", writes)
+
+
+def _key(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {name: item[name] for name in ("id", "pk", "sk") if name in item}
 
 
 class Process:
@@ -41,7 +78,8 @@ class Process:
     def __init__(self, function: str) -> None:
         self.function = function
         self.dead = False
-        self.between: Callable[[str], None] = _nobody_waits  # where another worker may get its turn
+        # where another worker may get its turn
+        self.between: Callable[[str, tuple[Touch, ...]], None] = _nobody_waits
 
 
 class Faults:
@@ -102,12 +140,12 @@ class Faults:
             self.last_change = self._clock.now
         return kind
 
-    def step(self, what: str) -> str | None:
+    def step(self, what: str, *touches: Touch) -> str | None:
         """A step of the running process, which dies here if it is to."""
         process = self.process
         if process.dead:
             raise KilledError
-        process.between(what)
+        process.between(what, touches)
         kind = self.point(process.function, what)
         if kind == "kill-before":
             self.kill()
@@ -128,7 +166,7 @@ class Faults:
         events.register_last("after-call", self._answered)
 
     def _asked(self, params: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: Any) -> None:
-        kind = self.step(model.name)
+        kind = self.step(model.name, *touched(model.name, params))
         service = model.service_model.service_name
         if kind == "outage":
             self._down.add(service)

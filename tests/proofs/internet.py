@@ -11,7 +11,7 @@ import msgspec
 from broadsheet.fetch import FetchDenied, FetchError, FetchGone, FetchTransient, Response
 from broadsheet.urls import host_key
 from tests.proofs.clock import START, Clock
-from tests.proofs.faults import Faults
+from tests.proofs.faults import Faults, Touch
 
 FETCH_TAKES, TIMEOUT_TAKES = 0.2, 12.0  # seconds
 ASKED_FOR = 120.0  # seconds of Retry-After
@@ -179,10 +179,11 @@ class Client:
             url = page.moved
 
     def _exchange(self, url: str) -> None:
-        kind = self._faults.step("fetch")
+        visited = Touch(f"host {host_key(url)}", writes=True)
+        kind = self._faults.step("fetch", visited)
         start = self._clock.now
         self._clock.now += TIMEOUT_TAKES if kind == "timeout" else FETCH_TAKES
-        self._faults.process.between("fetching")
+        self._faults.process.between("fetching", (visited,))
         asked = ASKED_FOR if kind == "throttle" else 0.0
         host, by = host_key(url), self._faults.process.function
         self._internet.visits.append(Visit(host, url, start, self._clock.now, by, asked, self._internet.turn_of(host)))
@@ -196,7 +197,7 @@ class Client:
         parts = urlsplit(url)
         if parts.path.endswith("/conversations.history"):
             return self._history(url, body)
-        kind = self._faults.step("post")
+        kind = self._faults.step("post", Touch(f"channel {parts.path}", writes=True))
         if kind == "timeout":
             self._clock.now += TIMEOUT_TAKES
         if kind == "error":
@@ -219,7 +220,7 @@ class Client:
         return Post(channel, body["id"], body["article"]["url"], body["possible_repeat"], self._clock.now)
 
     def _history(self, url: str, body: bytes) -> Response:
-        kind = self._faults.step("read-back")
+        kind = self._faults.step("read-back", Touch("channel *", writes=False))
         if kind == "kill-after":
             self._faults.kill()
         if kind == "throttle":

@@ -1,7 +1,9 @@
 """Two workers at once: every order in which the calls of two invocations of a function can fall.
 
 One worker moves at a time, from one call to the next, and a schedule such as `ABBA` says whose move it is; when it is
-used up, A goes on to its end, then B. Exploring follows every schedule to its end and then turns at each of its moves.
+used up, A goes on to its end, then B. Exploring follows a schedule to its end, and then turns at each of its moves that
+conflicts with a later one of the other worker: orders that differ in nothing else come to the same, whoever goes first
+(dynamic partial-order reduction, Flanagan and Godefroid 2005, with the sleep sets of Godefroid 1996).
 """
 
 import io
@@ -13,7 +15,7 @@ from typing import Any
 import msgspec
 
 from local.runtime import Context
-from tests.proofs.faults import Process
+from tests.proofs.faults import Process, Touch
 from tests.proofs.plans import Plan
 from tests.proofs.verdict import Verdict
 from tests.proofs.world import World
@@ -110,6 +112,7 @@ class _Worker:
         self._leave = threading.Semaphore(0)
         self._stopped = threading.Semaphore(0)
         self.done = False
+        self.touches: tuple[Touch, ...] = ()  # of the move that comes next
         self.result: Any = None
         self.error: BaseException | None = None
         self.process = Process(function)
@@ -125,7 +128,8 @@ class _Worker:
         if self.done:
             self._thread.join()
 
-    def _stop(self, _: str) -> None:
+    def _stop(self, _: str, touches: tuple[Touch, ...]) -> None:
+        self.touches = touches
         self._stopped.release()
         self._leave.acquire()
 
@@ -140,34 +144,77 @@ class _Worker:
         self._stopped.release()
 
 
-def run(world: World, race: Race, schedule: str) -> tuple[Verdict, str, list[int]]:
-    """Run a race by a schedule; returns the verdict, the moves made, and where the other could have moved as well."""
+class _Node(msgspec.Struct):
+    """A state both workers came to: who may go on from here, who went, and whose move would only lead where others led.
+
+    `touches` are what the workers' next moves read and write.
+    """
+
+    touches: dict[str, tuple[Touch, ...]]
+    asleep: set[str]
+    went: set[str]
+
+    def after(self, mover: str, asleep: set[str]) -> set[str]:
+        """Who of those asleep sleeps on when this one has moved: whoever's next move it does not conflict with."""
+        return {one for one in asleep - {mover} if not _conflict(self.touches[one], self.touches[mover])}
+
+
+class Course(msgspec.Struct):
+    """How a race went by a schedule; `redundant`: as another had gone before, so that nobody judged it."""
+
+    verdict: Verdict
+    moves: str
+    nodes: list[_Node]
+    redundant: bool
+
+
+def run(world: World, race: Race, schedule: str, asleep: set[str] = frozenset()) -> Course:  # type: ignore[assignment]  # never changed
+    """Run a race by a schedule; after it, those `asleep` need not move before another's move concerns them."""
     world.begin(Plan(race.scene))
     events = race.prepare(world)
+    moves, redundant = "", False
+    nodes: list[_Node] = []
     with redirect_stdout(io.StringIO()):
         workers = dict(zip("AB", (_Worker(world, race.function, event) for event in events), strict=True))
-        moves, turns = "", []
         while waiting := [name for name, worker in workers.items() if not worker.done]:
-            mover = schedule[len(moves)] if len(moves) < len(schedule) else waiting[0]
+            planned = len(moves) < len(schedule)
+            awake = [name for name in waiting if planned or name not in asleep]
+            redundant |= not awake
+            mover = schedule[len(moves)] if planned else (awake or waiting)[0]
             if mover not in waiting:
                 mover = waiting[0]
-            if len(waiting) == 2:
-                turns.append(len(moves))
+            node = _Node({name: workers[name].touches for name in waiting}, set() if planned else asleep, {mover})
+            nodes.append(node)
+            if not planned:
+                asleep = node.after(mover, asleep & node.touches.keys())
             moves += mover
             workers[mover].move()
             assert len(moves) <= MOVES, moves
     if race.function == "parse":
         world.acknowledge([(worker.error, worker.result) for worker in workers.values()], events)
-    verdict = world.settled()
+    verdict = Verdict() if redundant else world.settled()
     verdict.broken += [f"{name} failed: {worker.error!r}" for name, worker in workers.items() if worker.error]
-    return verdict, moves, turns
+    return Course(verdict, moves, nodes, redundant)
 
 
-def explore(world: World, race: Race) -> Iterator[tuple[Verdict, str, list[int]]]:
-    """Every order of the two workers' calls, each once."""
-    ahead = [""]
+def explore(world: World, race: Race) -> Iterator[Course]:
+    """Every order of the two workers' calls that may come to something else, each once."""
+    nodes: dict[str, _Node] = {}  # by the moves that lead there
+    ahead: list[tuple[str, set[str]]] = [("", set())]
     while ahead:
-        schedule = ahead.pop()
-        verdict, moves, turns = run(world, race, schedule)
-        yield verdict, moves, turns
-        ahead += [moves[:i] + ("B" if moves[i] == "A" else "A") for i in turns if i >= len(schedule)]
+        course = run(world, race, *ahead.pop())
+        if not course.redundant:
+            yield course
+        for i, mover in enumerate(course.moves):
+            node = nodes.setdefault(course.moves[:i], course.nodes[i])
+            other = "B" if mover == "A" else "A"
+            if other not in node.touches or other in node.went | node.asleep:
+                continue
+            later = [n.touches[m] for m, n in zip(course.moves[i:], course.nodes[i:], strict=True) if m == other]
+            if any(_conflict(node.touches[mover], touches) for touches in later):
+                ahead.append((course.moves[:i] + other, node.after(other, node.asleep | node.went)))
+                node.went.add(other)
+
+
+def _conflict(one: tuple[Touch, ...], two: tuple[Touch, ...]) -> bool:
+    return any(mine.conflicts(theirs) for mine in one for theirs in two)

@@ -22,7 +22,7 @@ def test_without_the_guard_its_witness_is_found_guilty(
             unharmed = world.run(Plan(guard.witness.split()[0]))
             assert not unharmed.guilty, "it is no guard but does harm at all times"
         race, raced, schedule = guard.witness.partition("|")
-        verdict = run(world, RACES[race], schedule)[0] if raced else world.run(read(guard.witness))
+        verdict = run(world, RACES[race], schedule).verdict if raced else world.run(read(guard.witness))
     assert verdict.guilty, guard.witness
     measures.counts["mutants killed"] += 1
 

@@ -18,7 +18,7 @@ SLICE = ("", "B", "AB", "AABB", "ABAB", "ABABABAB", "AAABBB")  # schedules that 
 def test_any_order_of_two_workers_calls(world: World, measures: Measures) -> None:
     def race(one: Race) -> list[tuple[str, Verdict]]:
         runs = explore(world, one) if FULL else (run(world, one, schedule) for schedule in SLICE)
-        return [(f"{one.name}|{moves}", verdict) for verdict, moves, _ in runs]
+        return [(f"{one.name}|{course.moves}", course.verdict) for course in runs]
 
     guilty: list[str] = []
     races = list(RACES.values())

@@ -14,7 +14,7 @@ from typing import Any, Self
 from unittest.mock import patch
 
 import msgspec
-from moto.core.utils import method_names_from_class
+from moto.core.utils import camelcase_to_underscores, method_names_from_class
 
 from broadsheet import shares
 from broadsheet.secrets import Secrets
@@ -71,6 +71,8 @@ class World:
                 ("local.runtime._loggers", dict),
                 ("local.runtime._replace_loggers", lambda _: None),
                 ("moto.core.responses.method_names_from_class", cache(method_names_from_class)),
+                ("moto.core.responses.camelcase_to_underscores", cache(camelcase_to_underscores)),
+                ("moto.sqs.models.camelcase_to_underscores", cache(camelcase_to_underscores)),
             ):
                 starting.enter_context(patch(target, stand_in))
             for name, key in FUNCTIONS.items():  # by its name, so that a proof may take a guard out of it

@@ -1,6 +1,7 @@
 """discover: asks the sources that are due for what is new, and enqueues it."""
 
 import time
+from collections import Counter
 from typing import Any, get_args
 
 import boto3
@@ -10,7 +11,6 @@ from broadsheet import observability, settings
 from broadsheet.discover import Discoverer, Outcome, Status
 from broadsheet.fetch import Client, user_agent
 from broadsheet.hosts import Hosts
-from broadsheet.polling import Notice
 from broadsheet.polls import Polls
 from broadsheet.queue import Queue
 from broadsheet.shares import ShareError, Shares, decode
@@ -47,7 +47,9 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, i
     else:
         outcomes = discoverer.run(force=bool(event.get("force")))
     observability.count(metrics, get_args(Status), (outcome.status for outcome in outcomes))
-    observability.count(metrics, get_args(Notice), (outcome.notice for outcome in outcomes))
+    notices = Counter(outcome.notice for outcome in outcomes)
+    metrics.add_metric(name="SourcesInTrouble", unit="Count", value=notices["broken"] + notices["silent"])
+    metrics.add_metric(name="SourcesRecovered", unit="Count", value=notices["recovered"])
     metrics.add_metric(name="Enqueued", unit="Count", value=sum(outcome.enqueued for outcome in outcomes))
     return observability.tally(outcome.status for outcome in outcomes)
 

@@ -378,12 +378,13 @@ class Discoverer:
         return msgspec.structs.replace(feed, entries=tuple(entries), warnings=feed.warnings + warnings)
 
     def _save(self, source: Source, state: PollState, outcome: PollOutcome) -> Notice | Literal[""]:
-        """Remember how the poll ended; returns what that is to be told of it."""
+        """Remember how the poll ended; returns what its owner is to be told of it, which is logged before it counts
+        as told."""
         after = polling.plan(state, outcome, source, now=self._clock())
-        self._polls.save(source.id, after)
         notice = polling.notice(state, after)
         if notice:
             log.warning(f"source-{notice}", extra={"source": source.id, "url": source.url, "reason": after.reason})
+        self._polls.save(source.id, after)
         return notice or ""
 
     def _message(self, source: Source, url: str, entry: Entry, announce: bool, now: float) -> ArticleMessage:

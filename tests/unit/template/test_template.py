@@ -214,8 +214,9 @@ def test_alarms_watch_each_queue_and_function(resources: Resources) -> None:
         "ApproximateAgeOfOldestMessage": {"ParseQueue"},
         "IteratorAge": {"NotifyFunction"},
         "Errors": set(SETTINGS),
-        "Throttles": {"ParseFunction", "NotifyFunction"},
+        "Throttles": {"NotifyFunction"},
         "Stored": {"parse"},
+        "SourcesInTrouble": {"discover"},
     }
 
 
@@ -223,6 +224,14 @@ def test_the_metric_that_no_article_was_stored_is_read_from_is_one_that_parse_wr
     alarm = resources["NoArticlesAlarm"]["Properties"]
     variables = resources["ParseFunction"]["Properties"]["Environment"]["Variables"]
     assert alarm["MetricName"].lower() in get_args(parse.Status)
+    assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
+
+
+def test_the_metric_that_sources_in_trouble_are_read_from_is_one_that_discover_writes(resources: Resources) -> None:
+    alarm = resources["SourcesInTroubleAlarm"]["Properties"]
+    variables = resources["DiscoverFunction"]["Properties"]["Environment"]["Variables"]
+    assert f'name="{alarm["MetricName"]}"' in app("DiscoverFunction").read_text(encoding="utf-8")
     assert alarm["Namespace"] == variables["POWERTOOLS_METRICS_NAMESPACE"]
     assert alarm["Dimensions"] == [{"Name": "service", "Value": variables["POWERTOOLS_SERVICE_NAME"]}]
 

@@ -65,6 +65,7 @@ class Pipeline:
                     Name=f"{self.aws.stack.outputs['SecretsPath']}/{channel}",
                     Type="SecureString",
                     Value=json.dumps({"url": self.receiver.url(f"{kind}/{channel}")}),
+                    Overwrite=True,  # of the last run's receiver, which the state keeps
                 )
             self.aws.observers.append(self._observe)
             self._given_up = self._depths()

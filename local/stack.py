@@ -131,7 +131,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stack(msgspec.Struct, frozen=True, kw_only=True):
-    """What was created: physical ids by logical id (a queue's is its URL), and who calls whom."""
+    """What was created: physical ids by logical id (a queue's is its URL), who calls whom, and alarms' properties."""
 
     region: str
     resources: dict[str, str]
@@ -141,6 +141,7 @@ class Stack(msgspec.Struct, frozen=True, kw_only=True):
     queues: tuple[QueueSource, ...]
     streams: tuple[StreamSource, ...]
     schedules: tuple[Schedule, ...]
+    alarms: dict[str, dict[str, Any]]
 
     def of_kind(self, kind: str) -> dict[str, str]:
         """Return the physical ids of the resources of a type such as `AWS::SQS::Queue`, by logical id."""
@@ -273,6 +274,7 @@ def deploy(template: Path, parameters: Mapping[str, str], *, name: str, aws: Loc
         queues=queues,
         streams=streams,
         schedules=_schedules(functions, resolved),
+        alarms={key: properties for key, (kind, properties) in resolved.items() if kind == "AWS::CloudWatch::Alarm"},
     )
     _check_permissions(stack)
     return stack

@@ -223,6 +223,17 @@ class Deliveries:
         )
         return [item["pk"]["S"].removeprefix("article#") for item in answer["Items"]]
 
+    def waiting(self, channel: str) -> int:
+        """How many articles the channel is still to be told of, now or later; counted up to one answer's 1 MB."""
+        answer = self._dynamodb.query(
+            TableName=self._table,
+            IndexName="due",
+            KeyConditionExpression="due_channel = :channel",
+            ExpressionAttributeValues=to_item({":channel": channel}),
+            Select="COUNT",
+        )
+        return answer["Count"]
+
     def of_article(self, article_id: str) -> dict[str, Delivery]:
         """All deliveries of an article, by channel."""
         answer = self._dynamodb.query(

@@ -50,7 +50,7 @@ log = logging.getLogger("broadsheet.discover")
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """How one source's poll ended. `entries` the feed had, `new` of them unseen, `enqueued` accepted by the queue;
-    `notice` is what the source's owner is to be told, once."""
+    `notice` is what the source's owner is to be told, once; `traces` are those of the enqueued articles, by id."""
 
     status: Status
     source: str
@@ -62,6 +62,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str = ""
     skipped: dict[str, int] = {}
     notice: Notice | Literal[""] = ""
+    traces: dict[str, str] = {}
 
 
 class Pick(msgspec.Struct, frozen=True, kw_only=True):
@@ -335,6 +336,7 @@ class Discoverer:
             reason="send-refused" if refused else "; ".join(feed.warnings)[:200],
             skipped=picked.skipped,
             notice=notice,
+            traces={message.id: message.trace for message in messages.values() if message.url not in refused},
         )
 
     def _trouble(self, visit: _Visit, error: FetchError | FeedError) -> None:

@@ -116,7 +116,7 @@ class Parser:
         self,
         *,
         articles: Articles,
-        originals: Originals,
+        originals: Originals | None,
         hosts: Hosts,
         queue: Queue,
         client: Client,
@@ -351,7 +351,7 @@ class Parser:
         new = False
         if record is None:
             now = datetime.fromtimestamp(self._clock(), UTC)
-            text = reprints.signature(article.text)
+            text = reprints.signature(article.text) if self._originals else None
             doc = document(
                 article,
                 id=id,
@@ -361,11 +361,11 @@ class Parser:
                 summary=summarize(article),
                 origin=origin,
                 origin_reason=reason,
-                reprint_of=self._originals.find(text, id=id, now=now.timestamp()) if text else None,
+                reprint_of=self._originals.find(text, id=id, now=now.timestamp()) if self._originals and text else None,
             )
             record, new = self._articles.commit(doc, now=now, announce=self._is_news(message), trace=message.trace)
             # Only now, when it is there to be linked to: nothing may name an article that is never stored.
-            if new and text and not record.reprint_of:
+            if self._originals and new and text and not record.reprint_of:
                 self._originals.file(text, id=record.id, now=now.timestamp())
         if message.id != record.id:
             self._articles.put_alias(

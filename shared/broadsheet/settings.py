@@ -55,6 +55,7 @@ class ParseSettings(Settings, frozen=True, kw_only=True):
     bucket: str
     fetch_seconds: Seconds
     retry_delay: Seconds
+    reprints: Literal["on", "off"] = "on"
 
 
 class NotifySettings(Settings, frozen=True, kw_only=True):

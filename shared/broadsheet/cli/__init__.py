@@ -3,11 +3,15 @@
 import click
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError
 
+from broadsheet.cli.article import article_, enqueue
 from broadsheet.cli.backfill import import_
 from broadsheet.cli.channels import channels_
+from broadsheet.cli.cost import cost_
 from broadsheet.cli.dlq import dlq_
+from broadsheet.cli.export import export_
 from broadsheet.cli.look import extract_, fetch_
 from broadsheet.cli.sources import sources_
+from broadsheet.cli.status import status_
 from broadsheet.cli.why import why
 from broadsheet.errors import BroadsheetError
 
@@ -32,5 +36,9 @@ def main() -> None:
     """Every article of your sources, once, as clean JSON."""
 
 
-for command in (import_, channels_, dlq_, extract_, fetch_, sources_, why):
+COMMANDS = (
+    *(status_, article_, enqueue, import_, export_, dlq_),
+    *(sources_, channels_, extract_, fetch_, why, cost_),
+)
+for command in COMMANDS:
     main.add_command(command)

@@ -150,5 +150,8 @@ def embedded(out: Path = OUT) -> Iterator[Deployment]:
     aws = importlib.import_module("local.embedded").EmbeddedAws
     os.environ.setdefault("AWS_DEFAULT_REGION", "us-east-1")
     boto3.DEFAULT_SESSION = None
-    with aws(parameters={"Sources": str((out / "sources.yaml").absolute())}, state_dir=out):
+    with aws(parameters={"Sources": str((out / "sources.yaml").absolute())}, state_dir=out) as up:
+        watch = importlib.import_module("local.watch").Watch(up)
+        if (log := out / "log.jsonl").exists():
+            watch.replay(log.read_text(encoding="utf-8").splitlines())
         yield Deployment()

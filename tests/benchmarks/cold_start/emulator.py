@@ -3,9 +3,10 @@
     make build .venv-runtime/.ready .venv-ministack/.ready
     .venv/bin/python -m tests.benchmarks.cold_start.emulator [RUNS]
 
-A cold start is a new runtime's first invocation with nothing to do; warm ones are the following. Then parse gets
-batches of 1, 10 and 50 articles from fifty papers that take 0.3 s to answer. AWS is ministack, in a process of its
-own. Seconds of the wall and of the runtime's own CPU: the least of RUNS (default 3) cold starts, of warm ones the median.
+A cold start is a new runtime's first invocation with nothing to do; warm ones are the following. Then discover polls
+fifty papers that take 0.3 s to answer, parse gets batches of 1, 10 and 50 articles from them, and notify tells a
+channel of twenty. AWS is ministack, in a process of its own. Seconds of the wall and of the runtime's own CPU, the
+least of RUNS (default 3); of warm starts the median.
 """
 
 import json
@@ -22,6 +23,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from itertools import count, islice, repeat
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,7 @@ PYTHON = ROOT / ".venv-runtime" / "bin" / "python"
 RAPID = "lib/python3*/site-packages/samcli/local/rapid"
 LATENCY = 0.3  # seconds a page takes: what public sites usually answer in
 BATCHES = (1, 10, 50)
+POSTS = 20
 TICK = os.sysconf("SC_CLK_TCK")
 
 
@@ -124,7 +127,7 @@ class World:
     """What the functions read and write: papers, a receiver, and ministack with the template's tables and queues."""
 
     def __init__(self, aws: Ministack, papers: Papers, receiver: Receiver, folder: Path) -> None:
-        self.papers = papers
+        self.papers, self.aws = papers, aws
         for queue in ("parse", "dead"):
             aws.client("sqs").create_queue(QueueName=queue)
         aws.client("s3").create_bucket(Bucket="bucket")
@@ -135,7 +138,7 @@ class World:
             aws.client("dynamodb").create_table(TableName=name, **given)
         sources = folder / "sources.yaml"
         channels = [{"id": "town", "kind": "slack", "interval": 0}]
-        sources.write_text(yaml.safe_dump({"channels": channels, "sources": papers.sources([], delay=0)}))
+        sources.write_text(yaml.safe_dump({"channels": channels, "sources": papers.sources(["town"], delay=0)}))
         self.nothing = str(folder / "nothing.yaml")
         Path(self.nothing).write_text("sources: []\n")
         aws.client("ssm").put_parameter(Name="/secrets/town", Type="SecureString", Value=receiver.url("slack/town"))
@@ -160,6 +163,19 @@ class World:
     def batch(self, size: int, story: int) -> dict[str, Any]:
         """An event of so many articles, each of another paper."""
         return {"Records": [_record(self.papers.url(paper, story), paper) for paper in range(size)]}
+
+    def commits(self) -> list[dict[str, Any]]:
+        """What the table's stream would show of the articles there are."""
+        items = self.aws.client("dynamodb").scan(TableName="ArticlesTable")["Items"]
+        return [
+            {
+                "eventName": "INSERT",
+                "eventSource": "aws:dynamodb",
+                "dynamodb": {"NewImage": item, "SequenceNumber": str(number), "StreamViewType": "NEW_IMAGE"},
+            }
+            for number, item in enumerate(items)
+            if "outbox_at" in item
+        ]
 
 
 class _Template(yaml.SafeLoader):
@@ -208,19 +224,34 @@ def starts(world: World, runs: int) -> dict[str, dict[str, float]]:
     return found
 
 
-def batches(world: World, runs: int) -> dict[str, dict[str, float]]:
-    """Seconds a warm parse takes for batches of so many articles, each from another host."""
-    found = {}
+def work(world: World, runs: int) -> dict[str, dict[str, float]]:
+    """Seconds that warm functions take for polls, batches of articles (each of another host) and posts."""
+    found: dict[str, dict[str, float]] = {}
+
+    def measure(name: str, lambda_: Emulated, events: Iterator[Any]) -> None:
+        times = [lambda_.invoke(event)[1:] for event in islice(events, runs)]
+        found[name] = {"seconds": min(w for w, _ in times), "cpu": min(c for _, c in times)}
+
+    def news() -> Iterator[Any]:
+        while True:
+            world.papers.publish(1)
+            yield {"job": "poll", "force": True}
+
+    with emulated("discover", world.variables) as lambda_:
+        lambda_.invoke(next(news()))
+        measure("found", lambda_, news())
+        measure("poll", lambda_, repeat({"job": "poll", "force": True}))
     with emulated("parse", world.variables) as lambda_:
-        lambda_.invoke(world.batch(max(BATCHES), 0))  # robots.txt of all papers
-        lambda_.invoke(world.batch(max(BATCHES), 1))
-        story = 2
+        stories = count()
+        for _ in range(2):  # the first asks for every paper's robots.txt
+            lambda_.invoke(world.batch(max(BATCHES), next(stories)))
         for size in BATCHES:
-            times = []
-            for _ in range(runs):
-                times.append(lambda_.invoke(world.batch(size, story))[1:])
-                story += 1
-            found[str(size)] = {"seconds": min(w for w, _ in times), "cpu": statistics.fmean(c for _, c in times)}
+            measure(f"parse-{size}", lambda_, (world.batch(size, story) for story in stories))
+    with emulated("notify", world.variables) as lambda_:
+        records = world.commits()
+        lambda_.invoke({"Records": records[:1]})
+        parts = (records[1 + n * POSTS :][:POSTS] for n in range(runs))
+        measure("post", lambda_, ({"Records": part} for part in parts))
     return found
 
 
@@ -263,8 +294,8 @@ def main(runs: int = 3) -> None:
                 f"{function:9} cold {found['cold_seconds'] * 1000:5.0f} ms ({found['cold_cpu'] * 1000:5.0f} CPU), warm "
                 f"{found['warm_seconds'] * 1000:4.0f} ms ({found['warm_cpu'] * 1000:4.0f} CPU); imports: {shares}"
             )
-        for size, took in batches(measured, runs).items():
-            print(f"parse, {size:>2} articles: {took['seconds'] * 1000:5.0f} ms ({took['cpu'] * 1000:5.0f} CPU)")
+        for name, took in work(measured, runs).items():
+            print(f"{name:9} {took['seconds'] * 1000:5.0f} ms ({took['cpu'] * 1000:5.0f} CPU)")
 
 
 if __name__ == "__main__":

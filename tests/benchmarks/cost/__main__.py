@@ -1,8 +1,11 @@
 """What an article costs: the real handlers over the embedded AWS, every call counted as AWS would bill it.
 
+    make build .venv-runtime/.ready .venv-ministack/.ready
     .venv/bin/python -m tests.benchmarks.cost
 
 Fifty papers on loopback publish one story each, which discover finds, parse stores and notify tells one channel of.
+How long that takes is measured in Lambda's own emulator (tests/benchmarks/cold_start/emulator.py). Both are written
+into shared/broadsheet/cli/figures.json, from which `broadsheet cost` reckons with the list prices beside it.
 """
 
 import json
@@ -10,17 +13,21 @@ import os
 import sys
 import tempfile
 from collections import Counter
+from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
 
 from broadsheet.polls import KEY_BYTES, Polls, Window
 from local.embedded import EmbeddedAws
+from local.ministack import ROOT
 from local.receiver import Receiver
 from local.runtime import Invocation
+from tests.benchmarks.cold_start import emulator
 from tests.benchmarks.cost.meter import Meter
 from tests.benchmarks.cost.papers import Papers
 
+FIGURES = ROOT / "shared" / "broadsheet" / "cli" / "figures.json"
 PAPERS = 50
 WINDOW = 500  # entries a source that has been read for some weeks remembers besides those it shows
 PLATFORM_LINES = 700  # bytes of START, END and REPORT as JSON, for each invocation
@@ -80,16 +87,28 @@ def count(papers: int = PAPERS, *, each: int = 1, delay: float = 0) -> dict[str,
             site.publish(each)
             busy = counted.round()
     stored = papers * each
-    print(json.dumps({"idle": idle, "busy": busy}, indent=1), file=sys.stderr)
     assert busy["parse"]["s3_puts"] == stored
-    found = busy["discover"] - idle["discover"]
     return {
-        "poll": {what: units / papers for what, units in idle["discover"].items()},
-        "found": {what: units / papers for what, units in found.items()},
-        "article": {what: units / stored for what, units in busy["parse"].items()},
-        "post": {what: units / stored for what, units in busy["notify"].items()},
+        "poll": _each(idle["discover"], papers),
+        "found": _each(busy["discover"] - idle["discover"], papers),
+        "article": _each(busy["parse"], stored),
+        "post": _each(busy["notify"], stored),
     }
 
 
+def _each(units: Counter[str], number: int) -> dict[str, float]:
+    counted = {what: round(units[what] / number, 2) for what in sorted(units) if what not in ("invocations", "records")}
+    return {what: each for what, each in counted.items() if each}
+
+
+def seconds(runs: int = 5) -> dict[str, dict[str, float]]:
+    """Seconds of the wall and of CPU, as measured on this machine."""
+    with emulator.world() as world:
+        found = {**emulator.work(world, runs), **emulator.starts(world, runs)}
+    return {name: {what: round(took, 4) for what, took in times.items()} for name, times in found.items()}
+
+
 if __name__ == "__main__":
-    print(json.dumps(count(), indent=1))
+    figures = {"measured": f"{datetime.now(UTC):%Y-%m-%d}", "units": count(), "seconds": seconds()}
+    FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
+    print(FIGURES.read_text())

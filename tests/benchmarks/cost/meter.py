@@ -84,15 +84,16 @@ class Meter:
             case "dynamodb", "BatchWriteItem":
                 puts = [put["PutRequest"]["Item"] for items in params["RequestItems"].values() for put in items]
                 return [
-                    ("state_writes", sum(map(_write_units, puts))),  # of items in no index
+                    ("reprint_writes", sum(map(_write_units, puts))),  # of items in no index
                     ("state_bytes", sum(map(size_of, puts))),
                 ]
             case "dynamodb", "GetItem":
                 return [("reads", _read_units(parsed.get("Item")) / (1 if params.get("ConsistentRead") else 2))]
             case "dynamodb", "BatchGetItem":
                 asked = [key for table in params["RequestItems"].values() for key in table["Keys"]]
+                what = "reprint_reads" if asked[0].get("pk", {"S": ""})["S"].startswith("text#") else "reads"
                 found = [item for items in parsed.get("Responses", {}).values() for item in items]
-                return [("reads", (sum(map(_read_units, found)) + len(asked) - len(found)) / 2)]
+                return [(what, (sum(map(_read_units, found)) + len(asked) - len(found)) / 2)]
             case "dynamodb", "Query":
                 return [("reads", max(1, math.ceil(sum(map(size_of, parsed.get("Items", []))) / 4096)) / 2)]
         return []

@@ -230,7 +230,9 @@ def deploy(template: Path, parameters: Mapping[str, str], *, name: str, aws: Loc
     """Create the stack in a local AWS, and return it resolved."""
     translated = translate(template, parameters, aws.region)
     skipped = {key: r for key, r in translated["Resources"].items() if r["Type"] in UNKNOWN_TO_MOTO}
-    created = {key: r for key, r in translated["Resources"].items() if key not in skipped}
+    created = _named(
+        {key: r for key, r in translated["Resources"].items() if key not in skipped}, skipped, name, aws.region
+    )
     outputs = {
         key: {
             "Value": {"Fn::ToJsonString": r["Properties"]},
@@ -278,6 +280,21 @@ def deploy(template: Path, parameters: Mapping[str, str], *, name: str, aws: Loc
     )
     _check_permissions(stack)
     return stack
+
+
+def alarm_name(stack: str, key: str) -> str:
+    """What CloudFormation would call an alarm, but for the chance part."""
+    return f"{stack}-{key}-LOCAL"
+
+
+def _named(created: Mapping[str, Any], skipped: Mapping[str, Any], stack: str, region: str) -> dict[str, Any]:
+    """The resources with the ARNs of alarms, which the dashboard shows, written out: moto has no alarms to ask."""
+    text = json.dumps(created)
+    for key in (key for key, resource in skipped.items() if resource["Type"] == "AWS::CloudWatch::Alarm"):
+        arn = f"arn:aws:cloudwatch:{region}:{DEFAULT_ACCOUNT_ID}:alarm:{alarm_name(stack, key)}"
+        text = text.replace(f"${{{key}.Arn}}", arn)
+    named: dict[str, Any] = json.loads(text)
+    return named
 
 
 @cache

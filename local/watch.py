@@ -12,6 +12,7 @@ from typing import Any
 
 from local.embedded import EmbeddedAws
 from local.runtime import Invocation
+from local.stack import alarm_name
 
 Dimensions = frozenset[tuple[str, str]]
 STATISTICS: dict[str, Callable[[list[float]], float]] = {"Sum": sum, "Maximum": max}
@@ -34,7 +35,7 @@ class Watch:
         self._services = {key.lower(): outputs[f"{key}LogGroupName"] for key in functions.values()}
         for group in self._groups.values():
             aws.client("logs").create_log_stream(logGroupName=group, logStreamName="local")
-        self._alarms = {f"{name}-{key}-LOCAL": properties for key, properties in aws.stack.alarms.items()}
+        self._alarms = {alarm_name(name, key): properties for key, properties in aws.stack.alarms.items()}
         for alarm, properties in self._alarms.items():
             given = {key: value for key, value in properties.items() if key != "TreatMissingData"}
             numbers = {key: int(given[key]) for key in ("Period", "EvaluationPeriods")}

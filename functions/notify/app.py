@@ -60,4 +60,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
     else:
         raise ValueError(f"notify knows no job {event.get('job')!r}; there are stream records, post-due and sweep")
     observability.count(metrics, get_args(Status), (outcome.status for outcome in notifier.outcomes))
+    for outcome in notifier.outcomes:
+        if outcome.seconds is not None:
+            metrics.add_metric(name="SecondsToAnnounce", unit="Seconds", value=outcome.seconds)
     return answer

@@ -38,7 +38,10 @@ Status = Literal["sent", "failed", "retry", "pending", "lost-claim", "filtered",
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What came of telling one channel of one article, or, without an `id`, of finding the channel closed."""
+    """What came of telling one channel of one article, or, without an `id`, of finding the channel closed.
+
+    `seconds` passed from its publication (or else its first sighting) until it was told.
+    """
 
     status: Status
     channel: str
@@ -49,6 +52,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempt: int = 0
     possible_repeat: bool = False
     trace: str = ""
+    seconds: int | None = None
 
 
 class _Member(NamedTuple):
@@ -454,6 +458,10 @@ class Notifier:
             possible_repeat=claim.possible_repeat if claim else False,
         )
 
+    def _seconds(self, record: Record) -> int:
+        published = datetime.fromisoformat(record.published_at or record.first_seen)
+        return max(0, int(self._clock() - published.timestamp()))
+
     def _note(
         self,
         status: Status,
@@ -472,6 +480,7 @@ class Notifier:
             attempt=claim.attempts if claim else 0,
             possible_repeat=claim.possible_repeat if claim else False,
             trace=record.trace,
+            seconds=self._seconds(record) if status == "sent" else None,
         )
         self.outcomes.append(outcome)
         log.log(logging.ERROR if status == "failed" else logging.INFO, status, extra=msgspec.to_builtins(outcome))

@@ -9,6 +9,7 @@ from broadsheet.cli.channels import channels_
 from broadsheet.cli.cost import cost_
 from broadsheet.cli.dlq import dlq_
 from broadsheet.cli.export import export_
+from broadsheet.cli.failures import failures_
 from broadsheet.cli.look import extract_, fetch_
 from broadsheet.cli.sources import sources_
 from broadsheet.cli.status import status_
@@ -37,7 +38,7 @@ def main() -> None:
 
 
 COMMANDS = (
-    *(status_, article_, enqueue, import_, export_, dlq_),
+    *(status_, article_, enqueue, import_, export_, dlq_, failures_),
     *(sources_, channels_, extract_, fetch_, why, cost_),
 )
 for command in COMMANDS:

@@ -22,7 +22,7 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from broadsheet import feeds, polling, queue, urls
-from broadsheet.feeds import Entry, Feed, FeedError, listing, sitemap
+from broadsheet.feeds import Entry, Feed, FeedError, autodiscovery, listing, sitemap
 from broadsheet.feeds.identity import entry_keys
 from broadsheet.fetch import Client, FetchError, FetchTransient, Response
 from broadsheet.hosts import BusyError, Hosts, Turn
@@ -292,6 +292,10 @@ class Discoverer:
             notice = self._save(source, state, failed)
             return _outcome(source, "failed", reason=error.reason, detail=str(error), notice=notice)
         except FeedError as error:
+            links = autodiscovery.find(response.body, url=response.url) if error.reason == "html" else ()
+            if links and url == source.url != links[0].url:
+                self._sleep(source.delay)
+                return self._poll(source, polling.named(state, url, links[0].url, now=self._clock()), visit)
             notice = self._save(source, state, PollOutcome(kind="failed", reason=error.reason))
             return _outcome(source, "failed", reason=error.reason, detail=str(error), notice=notice)
         return self._enqueue(source, state, response, feed, body_hash)

@@ -19,12 +19,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from broadsheet import extract, feedtext, reprints, urls
+from broadsheet import extract, feedtext, mirror, reprints, urls
 from broadsheet.article import Article, Origin
 from broadsheet.errors import BroadsheetError
 from broadsheet.extract import ExtractionError
 from broadsheet.fetch import Client, FetchError, FetchTransient, Response
 from broadsheet.hosts import BusyError, Hosts, Turn
+from broadsheet.mirror import MirrorError
 from broadsheet.originals import Originals
 from broadsheet.queue import ArticleMessage, Failure, MessageError, Queue, decode, group
 from broadsheet.robots import MAX_BYTES, Robots, from_answer
@@ -333,6 +334,8 @@ class Parser:
         message, source = item.message, self._source(item.message)
         if _is_home(response.url) and not _is_home(message.url):
             return self._without_page(item, "moved-to-home-page", response.url)
+        if source.fetch == "document":
+            return self._commit_document(item, response)
         try:
             zone = ZoneInfo(source.timezone) if source.timezone else None
             article = extract.extract(response.body, response.url, charset=response.charset, zone=zone)
@@ -340,6 +343,17 @@ class Parser:
             return self._without_page(item, error.reason, error.detail)
         article = feedtext.complete(article, message.entry, language=source.language)
         return self._commit(item, article, origin="page")
+
+    def _commit_document(self, item: _Item, response: Response) -> Outcome:
+        """Commit the article that a seed document mirrors. Its owner vouches for the address it names."""
+        source = self._source(item.message)
+        try:
+            found = mirror.read(response.body, name=response.url)
+            article = mirror.to_article(found, source.timezone or mirror.ZONE)
+        except (MirrorError, ExtractionError) as error:
+            return self._without_page(item, error.reason, error.detail)
+        article = msgspec.structs.replace(article, language=article.language or source.language)
+        return self._commit(item, article, origin="seed")
 
     def _commit(self, item: _Item, article: Article, *, origin: Origin, reason: str | None = None) -> Outcome:
         """Commit under the article's own id; the message's id becomes an alias where the two differ."""
@@ -533,7 +547,7 @@ class Parser:
         return message.announce and bool(self._sources.channels_of((message.source,)))
 
     def _needs_page(self, message: ArticleMessage) -> bool:
-        return self._source(message).fetch == "page" or not feedtext.is_full_text(message.entry)
+        return self._source(message).fetch != "feed" or not feedtext.is_full_text(message.entry)
 
 
 def _is_our_mistake(error: ClientError | BotoCoreError) -> bool:

@@ -5,7 +5,7 @@ wishes (`ttl`, `sy:`, Cache-Control; up to an hour, for templates wish nonsense)
 **Failures** count 1, or 0.5 or 0.25 where they are likely to pass, and stretch the interval in proportion, up to a day:
 linear, because feeds come back, and never for good (Media Cloud's rss-fetcher, which watches 180,000, does the same).
 **Moves**: a permanent redirect is followed at once but believed only after a week; a believed one is given up when the
-new address fails for good or the sources file names another.
+new address fails for good or the sources file names another. A page that names its feed moves the source there.
 **Trouble** is told once, when it begins, and once when it ends: `notice`.
 """
 
@@ -99,6 +99,23 @@ def address(state: PollState, url: str) -> str:
     """Where a source is asked: where it moved for good, if that has held for a week, or else where the file says."""
     held = state.moved_since is not None and (state.polled_at or 0) - state.moved_since >= MOVED_FOR
     return state.moved_to if state.moved_to and held and state.moved_from == url else url
+
+
+def named(state: PollState, url: str, feed: str, *, now: float) -> PollState:
+    """The state of a source whose address `url` is a page that names a `feed`: a move that needs no week.
+
+    Like any other it is given up when the new address fails for good, and the page is asked again.
+    """
+    return msgspec.structs.replace(
+        state,
+        moved_from=url,
+        moved_to=feed,
+        moved_since=0.0,
+        polled_at=now,
+        etag=None,
+        last_modified=None,
+        body_hash="",
+    )
 
 
 def validators(state: PollState, *, now: float) -> dict[str, str]:

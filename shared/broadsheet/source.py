@@ -33,7 +33,9 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     interval: Annotated[float, msgspec.Meta(ge=1, le=10080)] = 5  # at least; polling adapts to the source's rhythm
     # 5 s: what Media Cloud's fetcher keeps at least between two requests to one host; news-crawl keeps 9 s
     delay: Annotated[float, msgspec.Meta(ge=0, le=900)] = 5
-    fetch: Literal["page", "feed"] = "page"  # feed: the feed's own text is the article, no page is asked for
+    # feed: the feed's own text is the article, no page is asked for; document: each page is a seed document (`mirror`),
+    # and stands for the article whose address it names
+    fetch: Literal["page", "feed", "document"] = "page"
     announce_first: Annotated[int, msgspec.Meta(ge=0)] = 1
     channels: tuple[Id, ...] = ()
     rules: str | None = None  # name of a publisher rule, where the article's host doesn't tell it

@@ -57,6 +57,33 @@ def test_a_move_that_turns_out_wrong_is_taken_back(stand: Newsstand) -> None:
     assert len(stand.stored) == 2
 
 
+def test_a_page_that_names_its_feed_is_asked_once_and_then_the_feed_alone(stand: Newsstand) -> None:
+    home, moved = f"{HERALD}/", f"{HERALD}/rss"
+    stand.sources = (herald(url=home),)
+    page = "<html><head><link rel='alternate' type='application/rss+xml' href='{}'></head><body>Hello</body></html>"
+    stand.pages |= {home: page.format("/feed").encode(), FEED: rss(item(A))}
+    assert [one.status for one in stand.poll()] == ["found"]
+    stand.later()
+    stand.pages[FEED] = rss(item(A), item(B))
+    assert [one.status for one in stand.poll()] == ["found"]
+    feeds = [url for url in stand.fetched if url in (home, FEED)]
+    assert feeds == [home, FEED, FEED]
+    stand.pages |= {home: page.format("/rss").encode(), moved: rss(item(A), item(B))}
+    del stand.pages[FEED]
+    outcomes = []
+    for _ in range(7):
+        stand.later(24)
+        outcomes += [one.status for one in stand.poll()]
+    assert outcomes == ["failed"] * 6 + ["nothing-new"], "given up, and found anew on the page"
+    assert stand.fetched[-2:] == [home, moved]
+    assert len(stand.stored) == 2
+
+
+def test_a_page_that_names_no_feed_but_itself_is_a_failure(stand: Newsstand) -> None:
+    stand.pages[FEED] = f"<html><link rel='alternate' type='application/rss+xml' href='{FEED}'><p>Hello".encode()
+    assert [(one.status, one.reason) for one in stand.poll()] == [("failed", "html")]
+
+
 @pytest.mark.parametrize("status", ["302 Found", "307 Temporary Redirect"])
 def test_a_temporary_redirect_moves_nothing(stand: Newsstand, status: str) -> None:
     stand.pages |= {FEED: redirect(NEW, status), NEW: rss(item(A))}

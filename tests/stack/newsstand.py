@@ -54,7 +54,7 @@ class Newsstand:
     def discoverer(self, run: str = "discover") -> Discoverer:
         return Discoverer(
             polls=self.polls,
-            hosts=Hosts(self.cloud.dynamodb, self.cloud.state_table, run=run, lease=270),
+            hosts=Hosts(self.cloud.dynamodb, self.cloud.state_table, run=run, lease=330),
             queue=Queue(self.cloud.sqs, self.cloud.queue_url),
             shares=Shares(self.cloud.sqs, self.cloud.polls_queue_url),
             client=self.client,

@@ -11,10 +11,11 @@ from botocore.exceptions import ClientError
 
 from broadsheet import shares
 from broadsheet.discover import Outcome
+from broadsheet.hosts import Hosts
 from broadsheet.shares import decode
 from local.embedded import EmbeddedAws
 from tests.hostile.loopback import answer, script, serving
-from tests.stack.cloud import Cloud, before
+from tests.stack.cloud import Cloud, KilledError, before
 from tests.stack.newsstand import Newsstand, herald, opened, rss
 
 COUNT = 7
@@ -106,6 +107,25 @@ def test_a_run_stops_cleanly_before_its_time_is_up(stand: Newsstand) -> None:
     assert [(one.status, one.reason) for one in outcomes] == [("nothing-new", "")] + [("unfinished", "deadline")] * 2
     assert asked == ["BatchGetItem", "UpdateItem", "GetItem", "PutItem", "PutItem", "UpdateItem"]
     assert [one.source for one in stand.discoverer().run()] == ["paper-1", "paper-2", "paper-3"]
+
+
+def test_a_source_that_kills_its_run_leaves_the_next_one_to_the_others(stand: Newsstand) -> None:
+    """The run dies while it asks the first; five minutes later that host is still taken, and all others are asked."""
+    plain = stand.client.get
+
+    def deadly(url: str, **options: Any) -> Any:
+        if "paper-0" in url:
+            raise KilledError
+        return plain(url, **options)
+
+    stand.client.get = deadly  # type: ignore[method-assign]  # the real fetch, but for one host
+    dead = patch.object(Hosts, "give_back", side_effect=KilledError)  # it does nothing any more
+    with patch("broadsheet.discover.MAX_HOSTS", 1), dead, pytest.raises(KilledError):
+        stand.discoverer().run()
+    stand.later(300 / 3600)
+    outcomes = stand.discoverer().run() + take_shares(stand)
+    assert [one.source for one in outcomes if one.status == "busy"] == ["paper-0"]
+    assert set(stand.fetched) == {source.url for source in stand.sources[1:]}
 
 
 def test_the_stack_itself_spreads_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,11 +59,13 @@ def restore(stack: Stack, folder: Path) -> dict[str, list[dict[str, Any]]]:
     for key, name in stack.of_kind("AWS::DynamoDB::Table").items():
         for item in _read(folder / "tables" / f"{key}.json"):
             client("dynamodb", stack.region).put_item(TableName=name, Item=_with_bytes(item))
-    for name, value in _read(folder / "state" / "secrets.json").items():
+    # an earlier release kept no secrets, and had a queue less
+    secrets = folder / "state" / "secrets.json"
+    for name, value in (_read(secrets) if secrets.exists() else {}).items():
         client("ssm", stack.region).put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
     queued = _read(folder / "state" / "queues.json")
     for key, url in stack.of_kind("AWS::SQS::Queue").items():
-        for message in _with_bytes(queued[key]):
+        for message in _with_bytes(queued.get(key, [])):
             delay = max(0, math.ceil(message.pop("receivable_at") - time.time()))
             client("sqs", stack.region).send_message(QueueUrl=url, DelaySeconds=delay, **message)
     streams: dict[str, list[dict[str, Any]]] = _read(folder / "state" / "streams.json")

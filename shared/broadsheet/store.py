@@ -69,13 +69,14 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     """What the Articles table says of an id.
 
     `stored` is an article; `alias` another address of `target`; `unavailable` one whose page can't be had, with the
-    reason, until another sighting brings it. Instants are ISO 8601 in UTC. `silent` are those of `sources` that had it
-    in the past they brought along when they were new: their channels don't hear of it. `changed_at` is when the
-    present revision was committed.
+    reason, until another sighting brings it; `forgotten` one that was removed and mustn't come back, with nothing of it
+    kept (`reason` is "unfinished" while that is under way). Instants are ISO 8601 in UTC. `silent` are those of
+    `sources` that had it in the past they brought along when they were new: their channels don't hear of it.
+    `changed_at` is when the present revision was committed, or the article forgotten.
     """
 
     id: str
-    status: Literal["stored", "alias", "unavailable"]
+    status: Literal["stored", "alias", "unavailable", "forgotten"]
     url: str
     source: str
     first_seen: str
@@ -107,11 +108,13 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True):
-    """An article whose present revision was committed `at` (ISO 8601 in UTC), and lies at `s3_key`."""
+    """An article whose present revision was committed `at` (ISO 8601 in UTC), and lies at `s3_key`; or lay there, if it
+    is `gone`: forgotten."""
 
     id: str
     s3_key: str
     at: str
+    gone: bool = False
 
     @property
     def day(self) -> str:
@@ -127,6 +130,11 @@ class Change(msgspec.Struct, frozen=True):
 def object_key(article_id: str, source: str, first_seen: datetime) -> str:
     """Where an article's object lies; from what its message carries, so that a retry computes it again."""
     return f"articles/v1/source={source}/date={first_seen.astimezone(UTC):%Y-%m-%d}/{article_id}.json"
+
+
+def revision_key(article_id: str, source: str, first_seen: datetime, number: int) -> str:
+    """Where a revision lies once another has taken its place; beside the articles, so that nobody lists both."""
+    return f"revisions/v1/source={source}/date={first_seen.astimezone(UTC):%Y-%m-%d}/{article_id}.{number}.json"
 
 
 def content_hash(article: Article) -> str:
@@ -204,6 +212,37 @@ def record_of(document: StoredArticle, *, key: str, committed_at: datetime, anno
     )
 
 
+def changes_between(before: StoredArticle, after: StoredArticle) -> tuple[str, ...]:
+    """The fields in which two documents of one article differ, but for those that tell of us rather than of it."""
+    return tuple(
+        name
+        for name in StoredArticle.__struct_fields__
+        if name not in _OURS and getattr(before, name) != getattr(after, name)
+    )
+
+
+def revised(before: StoredArticle, after: StoredArticle, changed: tuple[str, ...], *, at: datetime) -> StoredArticle:
+    """The document of the next revision: `after`, with the identity and history of `before`."""
+    older = Revision(
+        number=before.revision,
+        at=at.astimezone(UTC).replace(microsecond=0),
+        changed=changed,
+        s3_key=revision_key(before.id, before.source, before.first_seen, before.revision),
+    )
+    kept = {name: getattr(before, name) for name in ("id", "url", "source", "first_seen", "reprint_of")}
+    return msgspec.structs.replace(after, **kept, revision=before.revision + 1, revisions=(*before.revisions, older))
+
+
+# What says how and when an article came to us, rather than what it is.
+_OURS = frozenset(
+    ("schema", "id", "url", "source", "first_seen", "fetched_at", "revision", "revisions", "reprint_of", "raw")
+)
+# Of a record, what a revision leaves as it is: how the article came in, and whether channels are to hear of it.
+_NOT_REVISED = frozenset(
+    ("id", "status", "source", "sources", "silent", "first_seen", "reprint_of", "announce", "trace", "target", "reason")
+) | {"outbox_hour", "outbox_at"}
+
+
 class Articles:
     """The Articles table and the bucket."""
 
@@ -233,7 +272,9 @@ class Articles:
 
     def read(self, key: str) -> StoredArticle:
         """The document at a key."""
-        body = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        return self._decoded(key, self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read())
+
+    def _decoded(self, key: str, body: bytes) -> StoredArticle:
         try:
             return msgspec.json.decode(body, type=StoredArticle)
         except msgspec.DecodeError as error:
@@ -266,9 +307,66 @@ class Articles:
             return existing, False
         return record, True
 
+    def revise(self, record: Record, document: StoredArticle, *, now: datetime) -> Record | None:
+        """Let a document become the article's next revision, in the place of the one that is; returns the new record.
+
+        What is taken from `document` is the article and when and how it came; the rest, `revisions` included, goes on
+        from the revision before, which stays readable at its own key. None: someone else revised it, or forgot it,
+        meanwhile. Safe to repeat from any step: a revision whose object was written is completed, whatever else is
+        offered.
+        """
+        key = record.s3_key or ""
+        answer = self._s3.get_object(Bucket=self._bucket, Key=key)
+        body = answer["Body"].read()
+        there = self._decoded(key, body)
+        if there.revision == record.revision:
+            changed = changes_between(there, document)
+            if not changed:
+                return None
+            document = revised(there, document, changed, at=now)
+            json_type = answer["ContentType"]
+            self._s3.put_object(
+                Bucket=self._bucket, Key=document.revisions[-1].s3_key, Body=body, ContentType=json_type
+            )
+            try:
+                self._s3.put_object(
+                    Bucket=self._bucket,
+                    Key=key,
+                    Body=msgspec.json.encode(document),
+                    ContentType=json_type,
+                    IfMatch=answer["ETag"],
+                )
+            except ClientError as error:
+                if error.response["Error"]["Code"] not in ("PreconditionFailed", "NoSuchKey"):
+                    raise
+                return None
+            there = document
+        made = record_of(there, key=key, committed_at=now, announce=record.announce, trace=record.trace)
+        values = {name: value for name, value in msgspec.structs.asdict(made).items() if name not in _NOT_REVISED}
+        given = to_item(values)
+        removed = [f"#{name}" for name in values if name not in given]
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key={"id": {"S": record.id}},
+                UpdateExpression="SET "
+                + ", ".join(f"#{name} = :{name}" for name in given)
+                + (f" REMOVE {', '.join(removed)}" if removed else ""),
+                ConditionExpression="#status = :stored AND #revision = :before",
+                ExpressionAttributeNames={"#status": "status", **{f"#{name}": name for name in values}},
+                ExpressionAttributeValues={
+                    ":stored": {"S": "stored"},
+                    ":before": {"N": str(record.revision)},
+                    **{f":{name}": value for name, value in given.items()},
+                },
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            return None
+        return msgspec.structs.replace(record, **values)
+
     def withdraw(self, committed: Record, key: str) -> None:
         """Delete the object at `key`, which an uncommitted try may have left, unless it is the committed one."""
-        if committed.s3_key != key:
+        if committed.status == "forgotten" or committed.s3_key != key:
             self._s3.delete_object(Bucket=self._bucket, Key=key)
 
     def add_source(self, id: str, source: str, *, announce: bool, now: datetime) -> None:
@@ -291,7 +389,10 @@ class Articles:
         )
 
     def put_alias(self, id: str, target: Record, *, url: str, source: str, first_seen: datetime) -> None:
-        """Note that `id`, the address `url`, is another address of `target`."""
+        """Note that `id`, the address `url`, is another address of `target`; of a forgotten one nothing but that."""
+        if target.status == "forgotten":
+            self._put_if_absent(Record(id=id, status="forgotten", url="", source=source, first_seen=target.first_seen))
+            return
         self._put_if_absent(
             Record(
                 id=id,
@@ -336,7 +437,7 @@ class Articles:
             hour += timedelta(hours=1)
 
     def changes(self, since: float, until: float) -> Iterator[Change]:
-        """The articles committed or revised between two instants (epoch seconds), in order within an hour.
+        """The articles committed, revised or forgotten between two instants (epoch seconds), in order within an hour.
 
         The index is eventually consistent: what was committed a moment ago may be missing.
         """
@@ -351,7 +452,8 @@ class Articles:
             )
             for page in pages:
                 for item in page["Items"]:
-                    yield Change(item["id"]["S"], item["s3_key"]["S"], item["changed_at"]["S"])
+                    gone = item["status"]["S"] == "forgotten"
+                    yield Change(item["id"]["S"], item["s3_key"]["S"], item["changed_at"]["S"], gone)
             hour += timedelta(hours=1)
 
     def newest(self, source: str, count: int) -> list[Record]:

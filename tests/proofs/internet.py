@@ -2,7 +2,7 @@
 
 import json
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -21,7 +21,7 @@ LATER = 1800.0  # seconds after the start, further pages are published
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """What is published at an address. `canonical` is what it says its address is, `moved` where it redirects.
 
-    A `changing` one reads otherwise whenever it is fetched.
+    A `changing` one reads otherwise whenever it is fetched; a `busy` one says 429 so many times at first.
     """
 
     url: str
@@ -30,6 +30,7 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
     moved: str = ""
     status: int = 200
     changing: bool = False
+    busy: int = 0
     body: str = ""  # instead of an article's page
 
     def html(self, times: int = 1) -> str:
@@ -104,14 +105,16 @@ class Internet:
         self._clock = clock
         self._faults = faults
         self._pages: dict[str, Page] = {}
+        self._tired: set[str] = set()
         self._later: dict[str, Page] = {}
         self.turn_of: Callable[[str], bool] = lambda _: True
         self.visits: list[Visit] = []
         self.posts: list[Post] = []
 
-    def begin(self, pages: Mapping[str, Page], later: Mapping[str, Page]) -> None:
-        """Forget everything; there are these pages, and later those."""
+    def begin(self, pages: Mapping[str, Page], later: Mapping[str, Page], tired: Iterable[str] = ()) -> None:
+        """Forget everything; there are these pages, and later those. `tired` channels refuse their first post."""
         self._pages, self._later = dict(pages), {**pages, **later}
+        self._tired = set(tired)
         self.visits, self.posts = [], []
 
     def publish(self, *pages: Page) -> None:
@@ -123,6 +126,18 @@ class Internet:
     def pages(self) -> dict[str, Page]:
         """What is published by now."""
         return self._pages if self._clock.now < START + LATER else self._later
+
+    def is_busy(self, url: str) -> bool:
+        """Whether the host has no time for this page yet."""
+        page = self.pages.get(url)
+        return page is not None and sum(visit.url == url for visit in self.visits) < page.busy
+
+    def refuses(self, channel: str) -> bool:
+        """Whether the channel wants to be left alone for now."""
+        if channel in self._tired:
+            self._tired.remove(channel)
+            return True
+        return False
 
     def client(self) -> "Client":
         """What a function fetches and posts with."""
@@ -181,6 +196,8 @@ class Client:
     def _exchange(self, url: str) -> None:
         visited = Touch(f"host {host_key(url)}", writes=True)
         kind = self._faults.step("fetch", visited)
+        if kind is None and self._internet.is_busy(url):
+            kind = "throttle"
         start = self._clock.now
         self._clock.now += TIMEOUT_TAKES if kind == "timeout" else FETCH_TAKES
         self._faults.process.between("fetching", (visited,))
@@ -200,11 +217,13 @@ class Client:
         kind = self._faults.step("post", Touch(f"channel {parts.path}", writes=True))
         if kind == "timeout":
             self._clock.now += TIMEOUT_TAKES
+        if kind is None and self._internet.refuses(parts.path.rsplit("/", 1)[1]):
+            kind = "throttle"
         if kind == "error":
             return Response(url=url, status=503, headers={}, body=b"not now")
         if kind == "throttle":
             return Response(url=url, status=429, headers={"retry-after": str(int(ASKED_FOR))}, body=b"{}")
-        self._internet.posts.append(self._read(parts.path, json.loads(body)))
+        self._internet.posts += self._read(parts.path, json.loads(body))
         if kind == "kill-after":
             self._faults.kill()
         if kind == "timeout":
@@ -212,12 +231,13 @@ class Client:
         ts = f"{self._clock.now:.6f}"
         return Response(url=url, status=200, headers={}, body=json.dumps({"ok": True, "ts": ts}).encode())
 
-    def _read(self, path: str, body: Any) -> Post:
+    def _read(self, path: str, body: Any) -> list[Post]:
+        """What a post tells; a digest tells of several articles under one id."""
         if path.endswith("/chat.postMessage"):
             told = body["metadata"]["event_payload"]["delivery_id"]
-            return Post(body["channel"], told, body["text"].partition("|")[0].lstrip("<"), None, self._clock.now)
-        channel = path.rsplit("/", 1)[1]
-        return Post(channel, body["id"], body["article"]["url"], body["possible_repeat"], self._clock.now)
+            return [Post(body["channel"], told, body["text"].partition("|")[0].lstrip("<"), None, self._clock.now)]
+        channel, articles = path.rsplit("/", 1)[1], body.get("articles") or [body["article"]]
+        return [Post(channel, body["id"], each["url"], body["possible_repeat"], self._clock.now) for each in articles]
 
     def _history(self, url: str, body: bytes) -> Response:
         kind = self._faults.step("read-back", Touch("channel *", writes=False))

@@ -3,7 +3,8 @@
 import msgspec
 
 from broadsheet.shares import SHARE
-from tests.proofs.internet import Page, feed
+from tests.proofs.clock import START
+from tests.proofs.internet import Page, feed, prose
 
 HARBOUR, MILL = "https://harbour.example", "https://mill.example"
 
@@ -13,7 +14,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
 
     `unavailable` is how many addresses end recorded as lost, with their reason; `parked` the reasons of messages given
     up. `delay` is the least between two requests to a host, `crawl_delays` what hosts' robots.txt demand besides, all
-    in seconds.
+    in seconds. `documents` are imported before the first poll; `tired` channels refuse their first post; `quiet` says
+    before which instant a channel may not be posted to.
     """
 
     name: str
@@ -26,6 +28,9 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     parked: tuple[str, ...] = ()
     delay: float = 1.0
     crawl_delays: dict[str, float] = {}
+    documents: tuple[str, ...] = ()
+    tired: frozenset[str] = frozenset()
+    quiet: dict[str, float] = {}
 
 
 def _pages(*pages: Page) -> dict[str, Page]:
@@ -199,4 +204,71 @@ def _dead() -> Scene:
     )
 
 
-SCENES = {scene.name: scene for scene in (_plain(), _shares(), _knots(), _text(), _sole(), _dead())}
+def _hours() -> Scene:
+    """Channels that wait: for the end of quiet hours, for their digest, for another day. It is 11:07 in UTC."""
+    swans = Page(url=f"{HARBOUR}/swans", title="Two swans close the harbour gate")
+    ferry = Page(url=f"{HARBOUR}/ferry", title="Night ferry gets a library shelf")
+    return Scene(
+        name="hours",
+        sources="""
+            channels:
+              - {id: town, kind: webhook, interval: 0, quiet_hours: {start: "11:00", end: "11:30"}}
+              - {id: desk, kind: webhook, interval: 0, digest: {every: 20}}
+              - {id: cap, kind: webhook, interval: 0, daily_cap: 1, timezone: Pacific/Fiji} # midnight is at 12:00 UTC
+            sources:
+              - {id: harbour, name: Harbour, url: "https://harbour.example/feed", channels: [town, desk, cap],
+                 delay: 1, interval: 100, announce_first: 100}
+        """,
+        pages=_pages(Page(url=f"{HARBOUR}/feed", body=feed(swans, ferry)), swans, ferry),
+        articles={page.title: frozenset({"town", "desk", "cap"}) for page in (swans, ferry)},
+        quiet={"town": START + 23 * 60 - 20},
+    )
+
+
+def _busy() -> Scene:
+    """A host that says 429, and a channel that does."""
+    swans = Page(url=f"{HARBOUR}/swans", title="Two swans close the harbour gate", busy=2)
+    ferry = Page(url=f"{HARBOUR}/ferry", title="Night ferry gets a library shelf")
+    return Scene(
+        name="busy",
+        sources="""
+            channels:
+              - {id: town, kind: webhook, interval: 0}
+            sources:
+              - {id: harbour, name: Harbour, url: "https://harbour.example/feed", channels: [town],
+                 delay: 1, interval: 1000, announce_first: 100}
+        """,
+        pages=_pages(Page(url=f"{HARBOUR}/feed", body=feed(swans, ferry)), swans, ferry),
+        articles={page.title: frozenset({"town"}) for page in (swans, ferry)},
+        tired=frozenset({"town"}),
+    )
+
+
+def _import() -> Scene:
+    """Seed documents, one of an article that a feed brings as well."""
+    swans = Page(url=f"{HARBOUR}/swans", title="Two swans close the harbour gate")
+    ferry = Page(url=f"{HARBOUR}/ferry", title="Night ferry gets a library shelf")
+    return Scene(
+        name="import",
+        sources="""
+            channels:
+              - {id: town, kind: webhook, interval: 0}
+            sources:
+              - {id: harbour, name: Harbour, url: "https://harbour.example/feed", channels: [town],
+                 delay: 1, interval: 1000, announce_first: 100}
+        """,
+        pages=_pages(Page(url=f"{HARBOUR}/feed", body=feed(swans)), swans, ferry),
+        articles={page.title: frozenset({"town"}) for page in (swans, ferry)},
+        documents=(_document(swans), _document(ferry)),
+    )
+
+
+def _document(page: Page) -> str:
+    text = "".join(f"<p>{part}</p>" for part in prose(page.title))
+    return f"<!--1687182301000-->\n[{page.title}]({page.url})\n------\n\n<div>19/06/2023 - 15:45</div><div>{text}</div>"
+
+
+SCENES = {
+    scene.name: scene
+    for scene in (_plain(), _shares(), _knots(), _text(), _hours(), _busy(), _import(), _sole(), _dead())
+}

@@ -13,7 +13,7 @@ from tests.proofs.world import World
 
 pytestmark = DEATHBED
 KNOWN = [line for line in (Path(__file__).parent / "plans.txt").read_text().splitlines() if not line.startswith("#")]
-SLICE = {"plain": 16, "shares": 6, "knots": 8, "text": 6}  # single faults that `make test` has time for
+SLICE = {"plain": 14, "shares": 5, "knots": 7, "text": 5, "hours": 4, "busy": 3, "import": 3}  # of all single faults
 FIRSTS, SECONDS = (40, 4) if FULL else (2, 2)  # pairs: so many first faults, and so many second ones for each
 SEED = 7
 

@@ -95,6 +95,11 @@ def _announcements(scene: Scene, posts: list[Post], verdict: Verdict) -> None:
     }
     for post in posts:
         heard[(post.channel, by_url.get(post.url, post.url))].append(post)
+    verdict.broken += [
+        f"{post.channel} woken {instant - post.at:.0f} s early"
+        for post in posts
+        if post.at < (instant := scene.quiet.get(post.channel, 0.0))
+    ]
     for title, channels in scene.articles.items():
         verdict.unannounced += [f"{title} to {channel}" for channel in channels if not heard[(channel, title)]]
     for (channel, title), told in heard.items():

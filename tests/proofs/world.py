@@ -14,10 +14,14 @@ from typing import Any, Self
 from unittest.mock import patch
 
 import msgspec
+from botocore.exceptions import BotoCoreError, ClientError
 from moto.core.utils import camelcase_to_underscores, method_names_from_class
 
 from broadsheet import shares
+from broadsheet.importer import import_documents
 from broadsheet.secrets import Secrets
+from broadsheet.source import parse
+from broadsheet.store import Articles
 from local.drive import QueuePump, StreamPump
 from local.embedded import EmbeddedAws
 from local.runtime import Invocation
@@ -80,7 +84,7 @@ class World:
             self._aws.client("s3").put_bucket_versioning(  # which moto's CloudFormation leaves out
                 Bucket=self._aws.resource("Bucket"), VersioningConfiguration={"Status": "Enabled"}
             )
-            for channel in ("town", "desk"):
+            for channel in ("town", "desk", "cap"):
                 self._put_secret(channel, f"https://chat.example/hooks/{channel}")
             self._put_secret(
                 "bot", '{"token": "xoxb-some-token", "channel": "bot", "api_url": "https://slack.example/api"}'
@@ -108,8 +112,29 @@ class World:
     def run(self, plan: Plan) -> Verdict:
         """Let the plan's faults befall its scene, and judge what came of it."""
         self.begin(plan)
+        while not self.imported():
+            pass
         self.fire({"job": "poll"}, "discover")
         return self.settled()
+
+    def imported(self) -> bool:
+        """Let somebody import the scene's documents; False if that came to no good end, and is to be done again."""
+        folder = self._folder / f"{self.scene.name}.documents"
+        folder.mkdir(exist_ok=True)
+        for i, text in enumerate(self.scene.documents):
+            (folder / f"{i}.md").write_text(text, encoding="utf-8")
+        module = self.modules["parse"]  # which has clients; a person's would be another's
+        settings = module.SETTINGS
+        articles = Articles(module.dynamodb, settings.articles_table, module.s3, settings.bucket)
+        self.faults.run_as(Process("import"))
+        self.faults.calm()
+        try:
+            source = parse(self.scene.sources).sources[0]
+            outcomes = list(import_documents([folder], articles, source, announce=True, clock=self.clock.time))
+        except (KilledError, ClientError, BotoCoreError):
+            return False
+        assert {outcome.status for outcome in outcomes} <= {"stored", "known"}, outcomes
+        return True
 
     def settled(self) -> Verdict:
         """Let the dust settle, and judge."""
@@ -141,7 +166,7 @@ class World:
             written.rename(sources)
         for module in self.modules.values():
             module.SETTINGS = msgspec.structs.replace(module.SETTINGS, sources=str(sources))
-        self.internet.begin(self.scene.pages, self.scene.later)
+        self.internet.begin(self.scene.pages, self.scene.later, self.scene.tired)
         self.faults.begin(plan)
         shares.SHARE = self.scene.share
         self.invocations = []

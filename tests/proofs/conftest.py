@@ -12,6 +12,7 @@ from tests.proofs.plans import Plan
 from tests.proofs.verdict import Verdict
 from tests.proofs.world import World
 
+PLANS = ("without faults", "known plans", "chosen plans", "single faults", "pairs of faults", "random histories")
 MANY = 50  # plans worth a process of their own
 FULL = os.environ.get("PROOF") == "full"  # `make proof`; else a slice that `make test` has time for
 
@@ -26,6 +27,7 @@ class Measures:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.repeating: dict[str, int] = {}
+        self.pairs = 0  # that there are, about: a first fault changes what can follow
 
     def note(self, kind: str, plan: Plan, verdict: Verdict) -> None:
         """Count a run."""
@@ -94,8 +96,13 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if not counts:
         return
     tell = terminalreporter.write_line
-    runs = ", ".join(f"{number} {kind}" for kind, number in counts.items() if " " in kind)
-    tell(f"proofs: {runs}")
+    runs = {kind: number for kind, number in counts.items() if kind in PLANS}
+    tell(f"plans run {sum(runs.values())}: " + ", ".join(f"{number} {kind}" for kind, number in runs.items()))
+    if MEASURES.pairs:
+        tell(f"pairs: sampled, of about {MEASURES.pairs:,}; single faults: {'all' if FULL else 'sampled'}")
+    tell(
+        f"interleavings run {counts['interleavings']}, mutants killed {counts['mutants killed']} of {counts['mutants']}"
+    )
     tell(
         f"articles lost {counts['lost']}, announcements lost {counts['unannounced']}, "
         f"stored twice {counts['stored_twice']}, announced twice {counts['announced_twice']}; "

@@ -236,7 +236,7 @@ def _busy() -> Scene:
               - {id: town, kind: webhook, interval: 0}
             sources:
               - {id: harbour, name: Harbour, url: "https://harbour.example/feed", channels: [town],
-                 delay: 1, interval: 1000, announce_first: 100}
+                 delay: 1, interval: 100, announce_first: 100}
         """,
         pages=_pages(Page(url=f"{HARBOUR}/feed", body=feed(swans, ferry)), swans, ferry),
         articles={page.title: frozenset({"town"}) for page in (swans, ferry)},
@@ -255,7 +255,7 @@ def _import() -> Scene:
               - {id: town, kind: webhook, interval: 0}
             sources:
               - {id: harbour, name: Harbour, url: "https://harbour.example/feed", channels: [town],
-                 delay: 1, interval: 1000, announce_first: 100}
+                 delay: 1, interval: 100, announce_first: 100}
         """,
         pages=_pages(Page(url=f"{HARBOUR}/feed", body=feed(swans)), swans, ferry),
         articles={page.title: frozenset({"town"}) for page in (swans, ferry)},

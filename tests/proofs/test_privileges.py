@@ -16,7 +16,7 @@ from broadsheet.channels import aws as aws_channels
 from broadsheet.store import Articles, document
 from local.embedded import EmbeddedAws
 from tests.privileges import LEDGER, functions
-from tests.proofs.conftest import DEATHBED, Measures
+from tests.proofs.conftest import DEATHBED
 from tests.proofs.plans import read
 from tests.proofs.scenes import SCENES
 from tests.proofs.world import World
@@ -81,7 +81,5 @@ def test_what_parameters_grant_suffices(on_demand: EmbeddedAws) -> None:
 
 
 @pytest.mark.parametrize("function", functions())
-def test_every_permission_is_used(all_used: None, measures: Measures, function: str) -> None:
-    unused = LEDGER.unused(function)
-    measures.counts["permissions unused"] += len(unused)
-    assert not unused
+def test_every_permission_is_used(all_used: None, function: str) -> None:
+    assert not LEDGER.unused(function)

@@ -23,7 +23,7 @@ def test_any_order_of_two_workers_calls(world: World, measures: Measures) -> Non
     guilty: list[str] = []
     races = list(RACES.values())
     for line, verdict in chain(*(spread(races, race) if FULL else map(race, races))):
-        measures.note("interleavings of two workers", Plan(line), verdict)
+        measures.note("interleavings", Plan(line), verdict)
         if verdict.guilty:
             guilty.append("\n    ".join([line, *verdict.guilty]))
     assert not guilty, "\n".join(["", *guilty])

@@ -75,6 +75,22 @@ DISCOVER = (
         witness="plain",
     ),
 )
+DISCOVER_AND_HOSTS = (
+    Guard(
+        name="a host that tells discover 429 waits",
+        where="discover:Discoverer._trouble",
+        old="visit.pause = max(",
+        new="_ = max(",
+        witness="knots discover/fetch#1=throttle",
+    ),
+    Guard(
+        name="a host's turn is kept for a lease",
+        where="hosts:Hosts.take",
+        old='":until": now + self._lease',
+        new='":until": now',
+        witness="plain",
+    ),
+)
 QUEUE = (
     Guard(
         name="an entry that SQS reports as failed is sent again",
@@ -133,6 +149,34 @@ PARSE = (
         old="visit.delay = max(",
         new="_ = max(",
         witness="plain",
+    ),
+    Guard(
+        name="what is given up is parked with its reason",
+        where="parse:Parser._give_up",
+        old="self._queue.give_up(",
+        new="(lambda *_, **__: None)(",
+        witness="dead",
+    ),
+    Guard(
+        name="delays grow",
+        where="parse:Parser._after_failure",
+        old="2.0**message.attempt",
+        new="1",
+        witness="dead",
+    ),
+    Guard(
+        name="what comes before its time is sent on",
+        where="parse:Parser.run",
+        old="if item.message.not_before <= now + 1]",
+        new="]",
+        witness="dead",
+    ),
+    Guard(
+        name="robots.txt is obeyed",
+        where="parse:Parser._step",
+        old="if not robots.allows(url, AGENT):",
+        new="if False:",
+        witness="busy",
     ),
     Guard(
         name="a host that says 429 waits",
@@ -276,6 +320,48 @@ NOTIFY = (
         witness="knots notify/post#3=kill-after",
     ),
     Guard(
+        name="a channel that says 429 waits",
+        where="notify:Notifier._settle_failure",
+        old="max(error.retry_after or 0.0, ",
+        new="max(0.0, ",
+        witness="busy",
+    ),
+    Guard(
+        name="quiet hours",
+        where="timetable:quiet_until",
+        old="if quiet is None:",
+        new="if True:",
+        witness="hours",
+    ),
+    Guard(
+        name="a day's posts are counted",
+        where="notify:Notifier._is_over_cap",
+        old="if channel.daily_cap is None:",
+        new="if True:",
+        witness="hours",
+    ),
+    Guard(
+        name="a digest is written down before it is posted",
+        where="notify:Notifier._post",
+        old="self._deliveries.open_digest(",
+        new="(lambda *_, **__: None)(",
+        witness="hours notify/post#2=kill-after",
+    ),
+    Guard(
+        name="a digest that may have come is repeated as it was",
+        where="notify:Notifier._repeat_digest",
+        old="possible_repeat=True",
+        new="possible_repeat=False",
+        witness="hours notify/post#2=kill-after",
+    ),
+    Guard(
+        name="a record is read as it is now",
+        where="store:Articles.record",
+        old="ConsistentRead=True",
+        new="ConsistentRead=False",
+        witness="text notify/post#1=error notify/GetItem#2=stale",
+    ),
+    Guard(
         name="the sweep finds what the stream forgot",
         where="notify:Notifier.sweep",
         old="        until = ",
@@ -290,7 +376,7 @@ NOTIFY = (
         witness="text stream/deliver#1=lost notify/Query#1=kill-before",
     ),
 )
-GUARDS = (*DISCOVER, *QUEUE, *PARSE, *STORE, *HOSTS, *DELIVERIES, *NOTIFY)
+GUARDS = (*DISCOVER, *DISCOVER_AND_HOSTS, *QUEUE, *PARSE, *STORE, *HOSTS, *DELIVERIES, *NOTIFY)
 
 
 @contextmanager

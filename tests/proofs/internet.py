@@ -110,12 +110,13 @@ class Internet:
         self.turn_of: Callable[[str], bool] = lambda _: True
         self.visits: list[Visit] = []
         self.posts: list[Post] = []
+        self.refused: list[Post] = []  # with Retry-After
 
     def begin(self, pages: Mapping[str, Page], later: Mapping[str, Page], tired: Iterable[str] = ()) -> None:
         """Forget everything; there are these pages, and later those. `tired` channels refuse their first post."""
         self._pages, self._later = dict(pages), {**pages, **later}
         self._tired = set(tired)
-        self.visits, self.posts = [], []
+        self.visits, self.posts, self.refused = [], [], []
 
     def publish(self, *pages: Page) -> None:
         """Put pages up, or others in their place."""
@@ -221,9 +222,11 @@ class Client:
             kind = "throttle"
         if kind == "error":
             return Response(url=url, status=503, headers={}, body=b"not now")
+        told = self._read(parts.path, json.loads(body))
         if kind == "throttle":
+            self._internet.refused += told
             return Response(url=url, status=429, headers={"retry-after": str(int(ASKED_FOR))}, body=b"{}")
-        self._internet.posts += self._read(parts.path, json.loads(body))
+        self._internet.posts += told
         if kind == "kill-after":
             self._faults.kill()
         if kind == "timeout":

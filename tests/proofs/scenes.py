@@ -15,7 +15,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     `unavailable` is how many addresses end recorded as lost, with their reason; `parked` the reasons of messages given
     up. `delay` is the least between two requests to a host, `crawl_delays` what hosts' robots.txt demand besides, all
     in seconds. `documents` are imported before the first poll; `tired` channels refuse their first post; `quiet` says
-    before which instant a channel may not be posted to.
+    before which instant a channel may not be posted to, `capped` how often at most before which. `forbidden` are what
+    robots.txt files forbid.
     """
 
     name: str
@@ -31,6 +32,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     documents: tuple[str, ...] = ()
     tired: frozenset[str] = frozenset()
     quiet: dict[str, float] = {}
+    capped: dict[str, tuple[int, float]] = {}
+    forbidden: frozenset[str] = frozenset()
 
 
 def _pages(*pages: Page) -> dict[str, Page]:
@@ -222,13 +225,16 @@ def _hours() -> Scene:
         pages=_pages(Page(url=f"{HARBOUR}/feed", body=feed(swans, ferry)), swans, ferry),
         articles={page.title: frozenset({"town", "desk", "cap"}) for page in (swans, ferry)},
         quiet={"town": START + 23 * 60 - 20},
+        capped={"cap": (1, START + 53 * 60 - 20)},
     )
 
 
 def _busy() -> Scene:
-    """A host that says 429, and a channel that does."""
+    """A host that says 429, a page its robots.txt forbids, and a channel that says 429."""
     swans = Page(url=f"{HARBOUR}/swans", title="Two swans close the harbour gate", busy=2)
     ferry = Page(url=f"{HARBOUR}/ferry", title="Night ferry gets a library shelf")
+    locked = Page(url=f"{HARBOUR}/locked/lamp", title="A lamp behind the fence")
+    robots = Page(url=f"{HARBOUR}/robots.txt", body="User-agent: *\nDisallow: /locked/\n")
     return Scene(
         name="busy",
         sources="""
@@ -238,8 +244,10 @@ def _busy() -> Scene:
               - {id: harbour, name: Harbour, url: "https://harbour.example/feed", channels: [town],
                  delay: 1, interval: 100, announce_first: 100}
         """,
-        pages=_pages(Page(url=f"{HARBOUR}/feed", body=feed(swans, ferry)), swans, ferry),
+        pages=_pages(Page(url=f"{HARBOUR}/feed", body=feed(swans, ferry, locked)), robots, swans, ferry, locked),
         articles={page.title: frozenset({"town"}) for page in (swans, ferry)},
+        unavailable=1,
+        forbidden=frozenset({locked.url}),
         tired=frozenset({"town"}),
     )
 

@@ -7,7 +7,7 @@ import msgspec
 
 from broadsheet.store import StoredArticle
 from tests.proofs.backstage import Backstage
-from tests.proofs.internet import Internet, Post, Visit
+from tests.proofs.internet import ASKED_FOR, Internet, Post, Visit
 from tests.proofs.scenes import Scene
 
 
@@ -35,6 +35,8 @@ def judge(scene: Scene, backstage: Backstage, internet: Internet, *, deaths: boo
     verdict = Verdict()
     _articles(scene, backstage, verdict)
     _announcements(scene, internet.posts, verdict)
+    _patience(internet.refused, internet.posts, verdict)
+    _retries(scene, internet.visits, verdict)
     _politeness(scene, internet.visits, verdict, deaths=deaths)
     for queue in ("ParseQueue", "PollsQueue", "DeadLetterQueue", "FailuresQueue"):
         for message in backstage.waiting(queue):
@@ -95,6 +97,9 @@ def _announcements(scene: Scene, posts: list[Post], verdict: Verdict) -> None:
     }
     for post in posts:
         heard[(post.channel, by_url.get(post.url, post.url))].append(post)
+    for channel, (most, until) in scene.capped.items():
+        if (heard_early := sum(post.channel == channel and post.at < until for post in posts)) > most:
+            verdict.broken.append(f"{channel} heard {heard_early} times before its day was over")
     verdict.broken += [
         f"{post.channel} woken {instant - post.at:.0f} s early"
         for post in posts
@@ -110,12 +115,31 @@ def _announcements(scene: Scene, posts: list[Post], verdict: Verdict) -> None:
             (verdict.repeats if flagged else verdict.announced_twice).append(f"{title} to {channel}")
 
 
+def _patience(pauses: list[Post], posts: list[Post], verdict: Verdict) -> None:
+    """A channel that asked for time gets it, whatever dies: it is written down with the delivery."""
+    for pause in pauses:
+        for post in posts:
+            again = (post.channel, post.delivery_id) == (pause.channel, pause.delivery_id)
+            if again and pause.at < post.at < pause.at + ASKED_FOR:
+                verdict.broken.append(f"{post.channel} asked for {ASKED_FOR} s and got {post.at - pause.at:.3f}")
+
+
+def _retries(scene: Scene, visits: list[Visit], verdict: Verdict) -> None:
+    """A page that fails is asked for again after a minute, then after twice as long each time, up to two hours."""
+    for page in scene.pages.values():
+        starts = [visit.start for visit in visits if visit.url == page.url and page.status == 500]
+        for i, (before, after) in enumerate(pairwise(starts)):
+            if after - before < min(7200.0, 60.0 * 2**i):
+                verdict.broken.append(f"asked again after {after - before:.0f} s: {page.url}")
+
+
 def _politeness(scene: Scene, visits: list[Visit], verdict: Verdict, *, deaths: bool) -> None:
     """A worker that died took with it what a host had asked for; its lease alone protects the host then."""
     by_host: defaultdict[str, list[Visit]] = defaultdict(list)
     for visit in sorted(visits, key=lambda visit: visit.start):
         by_host[visit.host].append(visit)
     verdict.broken += [f"asked out of turn: {visit.url}" for visit in visits if not visit.in_turn]
+    verdict.broken += [f"asked what robots.txt forbids: {v.url}" for v in visits if v.url in scene.forbidden]
     for host, asked in by_host.items():
         for before, after in pairwise(asked):
             apart = after.start - before.start

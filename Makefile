@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONPATH := shared
 
 .DEFAULT_GOAL := help
-.PHONY: help run test browser proof soak lint lock clean
+.PHONY: help run test browser proof soak bench-extraction lint lock clean
 
 include sam.mk
 
@@ -36,6 +36,9 @@ proof: $(VENV)/.ready ## every death at every step, and what it came to; PLAN='<
 soak: $(VENV)/.ready .venv-ministack/.ready ## thousands of articles, and processes killed at random meanwhile, for ten minutes
 	@$(BIN)/python -m tests.soak $(if $(SEED),--seed $(SEED))
 
+bench-extraction: .venv-peers/.ready ## extraction beside its peers on ../shared/corpus, by file and language; ONLY='fundus wcxb'
+	@.venv-peers/bin/python tests/benchmarks/extraction --repeat $(or $(REPEAT),1) $(if $(PEERS),--peers $(PEERS) --) $(ONLY)
+
 lint: $(VENV)/.ready ## ruff and mypy alone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -46,6 +49,7 @@ lock: $(VENV)/.ready ## pin what the .in files name, with hashes
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c shared/requirements.txt requirements-dev.in -o requirements-dev.txt
 	for tool in sam checkov ministack runtime; do \
 		$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements/$$tool.in -o requirements/$$tool.txt; done
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate -c shared/requirements.txt requirements/peers.in -o requirements/peers.txt
 
 clean: ## forget the embedded AWS's state, builds and the virtual environment
 	rm -rf out .aws-sam $(VENV) .venv-*

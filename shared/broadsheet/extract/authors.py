@@ -51,12 +51,28 @@ _NOT_PEOPLE = re.compile(
     r"team|newsroom|press release|wordpress|user|test|by|本报|本站|佚名|网络|综合)$",
     re.IGNORECASE,
 )
+# What stands beside the names of a byline on the page: numbers, dates, "Reviewed by", the beginnings of sentences.
+_NOT_IN_NAMES = re.compile(
+    r"\d|:$|\b(?:by|from|the|at|your|our)$|^(?:the|text|words|role)\b|\b(?:mon|tues?|wed|thu|fri|sat|sun)\b|\bmay$",
+    re.IGNORECASE,
+)
 _LONGEST_NAME = 60
 
 
 def is_nobody(text: str) -> bool:
     """Whether what stands for an author is a placeholder: "admin", "staff", an address, a role."""
-    return bool(_NOT_PEOPLE.match(text.strip()) or _NOISE.search(text))
+    return not any(map(str.isalpha, text)) or bool(_NOT_PEOPLE.match(text.strip()) or _NOISE.search(text))
+
+
+def without_by(text: str) -> str:
+    """A byline's text without the "By" it begins with; empty if it is no more than that."""
+    bare = _BY.sub("", text + " ").strip()
+    return "" if bare.endswith((":", "：")) else bare
+
+
+def is_signed_name(name: str) -> bool:
+    """Whether what stands in a byline on the page, among dates, roles and buttons, looks like a name of somebody."""
+    return not _NOT_IN_NAMES.search(name)
 
 
 def has_conjunction(text: str) -> bool:

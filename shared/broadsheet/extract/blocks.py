@@ -137,8 +137,8 @@ def _single(line: Line, url: str, blocks: list[Block], markup: list[str], images
             caption = f"<figcaption>{escape(image.caption, quote=False)}</figcaption>" if image.caption else ""
             markup.append(f'<figure><img src="{escape(image.url)}" alt="{escape(image.alt or "")}">{caption}</figure>')
     elif line.kind == "embed" and line.element is not None:
-        source = urljoin(url, line.element.get("src") or line.element.get("data-src") or "")
-        if source.startswith("http"):
+        source = _embedded(line.element, url)
+        if source:
             blocks.append(Block(kind="embed", url=source))
             markup.append(f'<p><a href="{escape(source)}">{escape(source)}</a></p>')
     elif line.kind == "heading":
@@ -154,6 +154,19 @@ def _single(line: Line, url: str, blocks: list[Block], markup: list[str], images
     else:
         blocks.append(Block(kind="paragraph", text=line.text))
         markup.append(f"<p>{_inner(line)}</p>")
+
+
+def _embedded(element: Element, url: str) -> str:
+    """The address of what an element embeds: a frame's source, or of a social network's post the link at its end."""
+    names = ("src", "data-src", "data-instgrm-permalink", "data-href", "cite")
+    found = next((value for name in names if (value := element.get(name))), None)
+    if found is None:
+        found = next((href for link in reversed(list(element.iter("a"))) if (href := link.get("href"))), "")
+    try:
+        address = urljoin(url, found.strip()) if found.strip() else ""
+    except ValueError:
+        return ""
+    return address if address.startswith(("http://", "https://")) else ""
 
 
 def _inner(line: Line) -> str:

@@ -34,12 +34,15 @@ def people(data: Structured, root: Element, site_names: list[str]) -> tuple[Verd
         names: list[str] = []
         for text in texts:
             found, agency = authors.split_byline(text)
+            if kind == "html":
+                found = [name for name in found if authors.is_signed_name(name)]
             people = [name for name in found if titles.folded(name) not in publishers]
             names += [name for name in people if name not in names]
             if agency:
                 agencies.append(claim(agency, kind, key))
-            if not people and text and len(text) <= 60 and "://" not in text and not authors.is_nobody(text):
-                signatures.append(claim((text,), kind, key))
+            signature = authors.without_by(text)
+            if not people and len(signature) <= 60 and "://" not in signature and not authors.is_nobody(signature):
+                signatures.append(claim((signature,), kind, key))
         if names:
             claims.append(claim(tuple(names), kind, key))
 
@@ -49,7 +52,7 @@ def people(data: Structured, root: Element, site_names: list[str]) -> tuple[Verd
     for name in _AUTHOR_META:
         hear([text for text in data.meta.get(name, []) if "://" not in text], "meta", name)
     hear(data.itemprops.get("author", []), "microdata", "author")
-    if not claims:
+    if not claims and not agencies:
         for element, key in _bylines(root):
             hear([piece for sibling in _signatories(element) for piece in _pieces(sibling) if piece], "html", key)
             if claims:

@@ -1,6 +1,7 @@
 """The generic finder: which box holds the article and which of its lines are the body."""
 
 import re
+from collections import Counter
 from typing import NamedTuple
 
 from broadsheet.extract.lines import Box, Line, Page
@@ -13,7 +14,6 @@ from broadsheet.extract.signs import (
     DISCLAIMER,
     FURNITURE,
     LEAD_WORDS,
-    POSTS,
 )
 from broadsheet.extract.titles import folded
 from broadsheet.extract.tree import LARGE_PART
@@ -60,6 +60,8 @@ class Finder:
         self.dense = len(_HAN.findall(sample)) > 0.2 * len(sample)
         self.prose_length = 25 if self.dense else 60
         self.short_length = 12 if self.dense else 30
+        # Shares of the body, chosen among 0.02 to 0.5: Chinese templates keep all paragraphs in boxes of one name.
+        self.longest_tail = 0.5 if self.dense else 0.1
         self.prose = [self._is_prose(line) for line in page.lines]
         self.dropped: set[Box] = set()
 
@@ -77,7 +79,23 @@ class Finder:
         twins = [] if how == "density" else self._twins(box)
         self.dropped |= self._nested(box)
         body = [line for part in sorted([box, *twins], key=lambda part: part.first) for line in self._body(part)]
+        body = self._without_tail(body)
         return Finding(self._lead(box, body) + body, box, how)
+
+    def _without_tail(self, body: list[Line]) -> list[Line]:
+        """The body up to its last line of the usual kind: what hangs on after it, in a little box of another name, is
+        who the author is, where to buy, whose rights."""
+        homes = [_home(line.box) for line in body]
+        shares: Counter[Home] = Counter()
+        for line, home in zip(body, homes, strict=True):
+            shares[home] += len(line.text)
+        if not shares:
+            return body
+        usual, share = shares.most_common(1)[0]
+        end = len(homes) - homes[::-1].index(usual)
+        tail = sum(len(line.text) for line in body[end:])
+        whole = shares.total()
+        return body[:end] if 2 * share >= whole and tail <= self.longest_tail * whole else body
 
     def _nested(self, box: Box) -> set[Box]:
         """Teasers of other articles within the body, and the header whose lead is looked for by itself."""
@@ -141,7 +159,6 @@ class Finder:
                 or box.words & DISCARD_WORDS
                 or box.names & DISCARD_NAMES
                 or box.names & DISCARD_ROLES
-                or box.names & POSTS
             )
             and not (box.tag == "figure" and any(line.kind == "cell" for line in self.page.within(box)))
             and box.text < LARGE_PART * text
@@ -279,6 +296,16 @@ def all_of(page: Page, title: str = "") -> list[Line]:
         for line in page.lines
         if line.kind != "caption" and not is_furniture(line) and (not line.text or folded(line.text) != headline)
     ]
+
+
+Home = tuple[str, frozenset[str]]
+
+
+def _home(box: Box) -> Home:
+    """The tag and the names of the box a line's own box stands in."""
+    while box.tag in _NEVER_CONTAINERS and box.parent is not None:
+        box = box.parent
+    return box.tag, box.names
 
 
 def is_furniture(line: Line) -> bool:

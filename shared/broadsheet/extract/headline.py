@@ -5,6 +5,9 @@ from broadsheet.extract.claims import Claim, Verdict, claim, first
 from broadsheet.extract.structured import Structured, strings
 from broadsheet.extract.tree import Element, text_of
 
+# Letters and digits that a section's name seldom has and a headline mostly.
+_SHORTEST = 20
+
 
 def title(data: Structured, root: Element, site_names: list[str]) -> Verdict:
     """The headline on the page, unless what is written for machines agrees on another.
@@ -30,7 +33,7 @@ def title(data: Structured, root: Element, site_names: list[str]) -> Verdict:
         return first(headings, "the first headline on the page")
     by_key = {c.witness.key: c for c in reversed(machine)}
     linked, shared = by_key.get("headline"), by_key.get("og:title")
-    heading = max(headings, key=lambda c: max(titles.likeness(c.value, m.value) for m in machine), default=None)
+    heading = max(headings, key=lambda c: max(titles.sameness(c.value, m.value) for m in machine), default=None)
     heard = tuple(claims)
     if heading and len(headings) > 1 and max(titles.likeness(heading.value, m.value) for m in machine) < 0.5:
         heading = None
@@ -41,13 +44,24 @@ def title(data: Structured, root: Element, site_names: list[str]) -> Verdict:
             and titles.folded(linked.value) == titles.folded(shared.value) != titles.folded(heading.value)
         ):
             return Verdict(heard, shared, "JSON-LD and OpenGraph agree against the page's headline")
+        if shared and _ends(heading.value, shared.value):
+            return Verdict(heard, shared, "the page's headline without the kicker before it")
         return Verdict(heard, heading, "the headline readers see")
     best = linked or shared or machine[0]
     return Verdict(heard, best, "no headline on the page resembles what its head says")
 
 
+def _ends(whole: str, part: str) -> bool:
+    """Whether a headline goes on, after a few words of its own, with all of another."""
+    one, other = titles.folded(whole), titles.folded(part)
+    return len(other) >= _SHORTEST and len(one) > len(other) and one.endswith(other)
+
+
 def _is_plausible(heading: Claim, machine: list[Claim]) -> bool:
-    """A lone h1 may be the section's or the blog's name: short, and unlike all that is said elsewhere."""
+    """A lone h1 may be the section's or the blog's name: short, and unlike all the longer that is said elsewhere."""
+    length = len(titles.folded(heading.value))
     return (
-        len(titles.folded(heading.value)) >= 20 or max(titles.likeness(heading.value, m.value) for m in machine) >= 0.5
+        length >= _SHORTEST
+        or all(len(titles.folded(m.value)) < length for m in machine)
+        or max(titles.likeness(heading.value, m.value) for m in machine) >= 0.5
     )

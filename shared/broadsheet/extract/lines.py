@@ -4,6 +4,7 @@ import re
 from functools import lru_cache
 from typing import Literal
 
+from broadsheet.extract.signs import POSTS
 from broadsheet.extract.tree import Element
 
 Kind = Literal["paragraph", "heading", "list", "quote", "cell", "caption", "code", "image", "embed"]
@@ -129,7 +130,10 @@ class Page:
                 inner = Box(child, tag, box, inner_kind)
                 self.boxes.append(inner)
                 inner.first = len(self.lines)
-                self._walk(child, inner, inner_kind, in_link=in_link)
+                if inner.names & POSTS:
+                    self._mark("embed", child, inner)
+                else:
+                    self._walk(child, inner, inner_kind, in_link=in_link)
                 if pieces:
                     self._flush(inner, inner_kind)
                 inner.last = len(self.lines)

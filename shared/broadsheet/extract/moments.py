@@ -1,19 +1,21 @@
 """When an article appeared and when it last changed."""
 
 import re
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 from broadsheet.extract.claims import Claim, Verdict, claim, first
-from broadsheet.extract.dates import Habits, read_moment
-from broadsheet.extract.lines import Box, Page
+from broadsheet.extract.dates import Habits, Moment, read_moment
+from broadsheet.extract.lines import Box, Line, Page
 from broadsheet.extract.structured import Structured, strings
-from broadsheet.extract.tree import text_of
+from broadsheet.extract.tree import Element, text_of
 
 _PUBLISHED_META = (
     "article:published_time", "og:article:published_time", "article:published", "og:published_time",
     "datepublished", "pubdate", "publishdate",
-    "publish-date", "publish_date", "published_time", "date.issued", "dc.date.issued", "dcterms.created",
+    "publish-date", "publish_date", "published_time", "published", "published-date",
+    "date.issued", "dc.date.issued", "dcterms.created",
     "dc.date", "sailthru.date",
     "parsely-pub-date", "cxenseparse:recs:publishtime", "cxenseparse:publishtime", "date",
     "article_date_original", "created", "og:pubdate", "dcterms.date",
@@ -35,80 +37,136 @@ _DATE_IN_URL = re.compile(r"/(20\d{2})[/-]?(0[1-9]|1[0-2])[/-]?(0[1-9]|[12]\d|3[
 _DATE_IN_SCRIPT = re.compile(
     r"(datePublished|publishedAt|published_at|publishDate|publish_date|firstPublished|publicationDate|pubDate|"
     r"post_date)"
-    r"[\\\"']{1,4}\s*:\s*[\\\"']{1,4}(20\d\d-\d\d-\d\d[^\"'\\]{0,20})"
+    r"(?:[\\\"']{1,4}|&quot;)\s*:\s*(?:[\\\"']{1,4}|&quot;)(20\d\d-\d\d-\d\d[^\"'\\&]{0,20})"
 )
+# A line that is longer says more than a date.
+_LONGEST_DATE = 30
+# An article's own date is among the first; more are those of teasers and comments.
+_MOST_MARKED = 20
 _YEAR = re.compile(r"20\d\d|\d\d?[./]\d\d?[./]\d\d")
+_FIRST_LINE = re.compile(r"(?:originally|first) (?:published|posted|appeared)", re.IGNORECASE)
 _MODIFIED_LINE = re.compile(r"(?:last )?(?:updat|modif|review)|aktualisiert|stand:|更新", re.IGNORECASE)
 _MODIFIED_WORDS = re.compile(r"updat|modif|aktualisiert|geändert|mis à jour|更新|修改|last", re.IGNORECASE)
 
 
+Heard = list[tuple[Claim, Moment]]
+
+
 def published(data: Structured, page: Page, text: str, url: str, habits: Habits) -> Verdict:
     """When the article first appeared; what readers see is asked only if the page tells machines nothing."""
-    claims: list[Claim] = []
+    heard: Heard = []
     for key in ("datePublished", "dateCreated", "uploadDate"):
         for node in data.nodes[:3] or data.others[:20]:
-            _hear(claims, strings(node.get(key))[:1], ("json-ld", key), habits)
+            _hear(heard, strings(node.get(key))[:1], ("json-ld", key), habits)
     for name in _PUBLISHED_META:
-        _hear(claims, data.meta.get(name, [])[:1], ("meta", name), habits)
-    _hear(claims, data.itemprops.get("datepublished", [])[:1], ("microdata", "datePublished"), habits)
-    if not claims:
-        _visible(claims, page, habits)
-    if not claims and (match := _DATE_IN_URL.search(urlsplit(url).path)):
-        _hear(claims, ["-".join(match.groups())], ("url", "path"), habits)
-    if not claims and (match := _DATE_IN_SCRIPT.search(text)):
-        _hear(claims, [match[2]], ("heuristic", f"script {match[1]}"), habits)
-    return first(claims)
+        _hear(heard, data.meta.get(name, [])[:1], ("meta", name), habits)
+    _hear(heard, data.itemprops.get("datepublished", [])[:1], ("microdata", "datePublished"), habits)
+    _marked(heard, page.boxes[0].element, habits)
+    if heard:
+        return _unless_shown_earlier(_judge(heard), page, habits)
+    _visible(heard, page, habits)
+    if not heard and (match := _DATE_IN_URL.search(urlsplit(url).path)):
+        _hear(heard, ["-".join(match.groups())], ("url", "path"), habits)
+    if not heard and (match := _DATE_IN_SCRIPT.search(text)):
+        _hear(heard, [match[2]], ("heuristic", f"script {match[1]}"), habits)
+    return _judge(heard)
 
 
 def modified(data: Structured, habits: Habits) -> Verdict:
     """When the article last changed, if the page says so."""
-    claims: list[Claim] = []
+    heard: Heard = []
     for node in data.nodes[:3]:
-        _hear(claims, strings(node.get("dateModified"))[:1], ("json-ld", "dateModified"), habits)
+        _hear(heard, strings(node.get("dateModified"))[:1], ("json-ld", "dateModified"), habits)
     for name in _MODIFIED_META:
-        _hear(claims, data.meta.get(name, [])[:1], ("meta", name), habits)
-    return first(claims)
+        _hear(heard, data.meta.get(name, [])[:1], ("meta", name), habits)
+    return _judge(heard)
 
 
-def _hear(claims: list[Claim], texts: list[str], witness: tuple[Any, str], habits: Habits) -> None:
+def _hear(heard: Heard, texts: list[str], witness: tuple[Any, str], habits: Habits) -> None:
     kind, key = witness
     for text in texts:
         if moment := read_moment(text, habits):
             local = "" if moment.zoned or habits.zone else " (no zone: read as UTC)"
-            claims.append(claim(moment.at, kind, key + local))
+            heard.append((claim(moment.at, kind, key + local), moment))
 
 
-def _visible(claims: list[Claim], page: Page, habits: Habits) -> None:
-    """A date readers see: a `time` element, a class that speaks of dates, then any short line beside the headline."""
-    root = page.boxes[0].element
-    for element in root.iter("time"):
-        if not _MODIFIED_WORDS.search(f"{element.get('class') or ''} {element.get('itemprop') or ''}"):
-            _hear(claims, [element.get("datetime") or "", text_of(element)], ("html", "time"), habits)
-        if claims:
-            return
-    headline = next((i for i, line in enumerate(page.lines) if line.box.tag == "h1"), None)
-    near = page.lines[max(0, (headline or 0) - 8) : (headline or 0) + 40]
-    dated = [line for line in near if 6 <= len(line.text) <= 140 and _YEAR.search(line.text) and "©" not in line.text]
+def _judge(heard: Heard) -> Verdict:
+    """The first in order of trust, unless another says the same and knows the publisher's zone."""
+    claims = [spoken for spoken, _ in heard]
+    for spoken, moment in heard[1:]:
+        if _is_same_with_zone(moment, heard[0][1]):
+            return Verdict(tuple(claims), spoken, "the first in order of trust, by the clock of the place")
+    return first(claims)
+
+
+def _unless_shown_earlier(verdict: Verdict, page: Page, habits: Habits) -> Verdict:
+    """The date right beside the headline if it is an earlier day's: machines are often told when a page was rebuilt."""
+    shown: Heard = []
+    headline = _headline(page)
+    for line in page.lines[max(0, headline - 2) : headline + 6] if headline is not None else ():
+        if _is_date_line(line, _LONGEST_DATE) and not _MODIFIED_LINE.search(line.text):
+            _hear(shown, [line.text], ("html", _place(line.box)), habits)
+    for spoken, moment in shown[:1]:
+        if moment.at.date() < verdict.value.date() and verdict.value - moment.at > timedelta(hours=12):
+            return Verdict((*verdict.claims, spoken), spoken, "the page shows an earlier day than it tells machines")
+    return verdict
+
+
+def _is_same_with_zone(moment: Moment, other: Moment) -> bool:
+    if not moment.zoned or not moment.at.utcoffset():
+        return False
+    if other.zoned:
+        return moment.at == other.at and not other.at.utcoffset()
+    return other.timed and moment.at.replace(tzinfo=None) == other.at.replace(tzinfo=None)
+
+
+def _marked(heard: Heard, root: Element, habits: Habits) -> None:
+    """Dates in `time` elements and in what microdata marks; the nearest to the headline is the article's."""
+    found: list[tuple[int, Heard]] = []
+    headline = 0
+    for place, element in enumerate(root.iter("h1", "time", "span", "div", "p", "li", "a")):
+        tag, mark = element.tag, element.get("itemprop")
+        if tag == "h1":
+            headline = headline or place
+        elif (tag == "time" or mark == "datePublished") and len(found) < _MOST_MARKED:
+            if _MODIFIED_WORDS.search(f"{element.get('class') or ''} {mark or ''}"):
+                continue
+            said: Heard = []
+            stamp = element.get("datetime") or element.get("content") or ""
+            witness = ("microdata", mark) if mark == "datePublished" else ("html", str(tag))
+            _hear(said, [stamp, text_of(element)], witness, habits)
+            found.append((place, said))
+    found.sort(key=lambda one: abs(one[0] - headline))
+    for _, said in found:
+        heard += said
+
+
+def _visible(heard: Heard, page: Page, habits: Habits) -> None:
+    """A date readers see in a short line: one whose class speaks of dates, one beside the headline, then any."""
+    headline = _headline(page) or 0
+    dated = [line for line in page.lines[max(0, headline - 8) : headline + 40] if _is_date_line(line, 140)]
+    dated.sort(key=lambda line: not _FIRST_LINE.search(line.text))
     for only_named in (True, False):
         for line in dated:
             if only_named != any(_DATE_CLASS.search(name) for name in line.box.names) or _MODIFIED_LINE.match(
                 line.text
             ):
                 continue
-            _hear(claims, [line.text], ("html", _place(line.box)), habits)
-            if claims:
+            _hear(heard, [line.text], ("html", _place(line.box)), habits)
+            if heard:
                 return
-    for line in [
-        *dated,
-        *(
-            line
-            for line in page.lines
-            if 8 <= len(line.text) <= 60 and "©" not in line.text and _YEAR.search(line.text)
-        ),
-    ]:
-        _hear(claims, [line.text], ("html", _place(line.box)), habits)
-        if claims:
+    for line in [*dated, *(line for line in page.lines if _is_date_line(line, 60))]:
+        _hear(heard, [line.text], ("html", _place(line.box)), habits)
+        if heard:
             return
+
+
+def _headline(page: Page) -> int | None:
+    return next((i for i, line in enumerate(page.lines) if line.box.tag == "h1"), None)
+
+
+def _is_date_line(line: Line, longest: int) -> bool:
+    return 6 <= len(line.text) <= longest and "©" not in line.text and bool(_YEAR.search(line.text))
 
 
 def _place(box: Box) -> str:

@@ -23,7 +23,7 @@ recommendation recommend breadcrumb breadcrumbs pagination pager navigation nav 
 cookies consent gdpr popup modal byline author authors bio dateline timestamp tags taglist keywords copyright
 disclaimer credit credits caption mostread popular trending teaser teasers readmore seealso upsell donate login
 register print toolbar followus ratings screenreader crosspromo interstitial infobox factbox faktenbox disclosure
-affiliate shengming statement relread tuijian xiangguan daohang
+affiliate cta tooltip player meta shengming statement relread tuijian xiangguan daohang
 """
 # Words that mark the standfirst.
 _LEAD_WORDS = """
@@ -53,7 +53,7 @@ DISCARD_TAGS = frozenset(
 )
 DISCARD_ROLES = frozenset(["navigation", "banner", "complementary", "contentinfo", "dialog", "search"])
 
-# Posts of social networks: quoted as embeds, not as the article's own text.
+# Posts of social networks: embeds, not the article's own text.
 POSTS = frozenset(["twitter-tweet", "instagram-media", "tiktok-embed", "fb-post", "bluesky-embed", "reddit-embed-bq"])
 
 # Lines that stand among the paragraphs of articles and are not part of them.

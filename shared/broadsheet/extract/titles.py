@@ -15,9 +15,19 @@ def folded(text: str) -> str:
 
 def likeness(one: str, other: str) -> float:
     """How much of the shorter of two titles is in the other, by pairs of letters: 0 to 1, in any script."""
-    a, b = folded(one[:_LONGEST]), folded(other[:_LONGEST])
-    pairs, others = ({text[i : i + 2] for i in range(len(text) - 1)} for text in (a, b))
+    pairs, others = _pairs(one), _pairs(other)
     return len(pairs & others) / max(1, min(len(pairs), len(others)))
+
+
+def sameness(one: str, other: str) -> float:
+    """How much two titles have in common of all they say, by pairs of letters: 0 to 1 (Dice 1945)."""
+    pairs, others = _pairs(one), _pairs(other)
+    return 2 * len(pairs & others) / max(1, len(pairs) + len(others))
+
+
+def _pairs(title: str) -> set[str]:
+    text = folded(title[:_LONGEST])
+    return {text[i : i + 2] for i in range(len(text) - 1)}
 
 
 def without_site(title: str, site_names: list[str]) -> str:

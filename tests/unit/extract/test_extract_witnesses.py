@@ -121,3 +121,80 @@ def test_chinese_briefs_are_articles() -> None:
     )
     assert found.text == "港口渡轮停航一年之后，将于下周一恢复，船票价格不变。"
     assert (found.length_unit, found.length) == ("characters", 26)
+
+
+@pytest.mark.parametrize("title", ["X", "Quay", "·"])
+def test_a_title_that_says_less_than_the_heading_is_not_believed(title: str) -> None:
+    assert article(f"<title>{title}</title>", "<h1>Ferry sails</h1>").title == "Ferry sails"
+
+
+def test_a_headline_goes_without_the_kicker_before_it() -> None:
+    head = '<meta property="og:title" content="Harbour ferry returns after a year">'
+    assert article(head, "<h1>Transport: Harbour ferry returns after a year</h1>").title == (
+        "Harbour ferry returns after a year"
+    )
+
+
+def test_of_several_headings_the_one_most_like_the_title_is_the_headline() -> None:
+    top = "<h1>Ferry</h1><h1>Harbour ferry returns after one year</h1><h1>More about the ferry</h1>"
+    assert article("<title>Harbour ferry returns after a year</title>", top).title == (
+        "Harbour ferry returns after one year"
+    )
+
+
+def test_a_local_time_gets_its_zone_from_a_witness_that_knows_it() -> None:
+    head = ld('{"@type":"NewsArticle","datePublished":"2025-03-04T08:30:00"}')
+    found = article(head + '<meta name=date content="2025-03-04T08:30:00+02:00">')
+    assert found.published_at == datetime(2025, 3, 4, 6, 30, tzinfo=UTC)
+    assert found.provenance["published_at"].kind == "meta"
+
+
+def test_the_time_nearest_to_the_headline_is_the_articles() -> None:
+    teaser = "<p><time datetime=2025-01-02>2 January</time></p>" + "<p>Another story of the harbour</p>" * 9
+    top = teaser + "<h1>Harbour ferry returns</h1><time datetime=2025-03-04>4 March</time>"
+    assert article(top=top).published_at == datetime(2025, 3, 4, tzinfo=UTC)
+
+
+def test_microdata_marks_a_date_on_any_element() -> None:
+    found = article(top="<h1>Harbour ferry returns</h1><span itemprop=datePublished>4 March 2025</span>")
+    assert found.published_at == datetime(2025, 3, 4, tzinfo=UTC)
+    assert found.provenance["published_at"].kind == "microdata"
+
+
+@pytest.mark.parametrize(
+    ("shown", "day"),
+    [
+        ("4 March 2025", 4),
+        ("Updated 4 March 2025", 20),
+        ("30 March 2025", 20),
+        ("4 March 2025 is the day on which all of it began", 20),
+    ],
+)
+def test_a_page_that_was_rebuilt_later_shows_the_day_it_appeared(shown: str, day: int) -> None:
+    head = ld('{"@type":"BlogPosting","datePublished":"2025-03-20T08:30:00Z"}')
+    found = article(head, f"<h1>Harbour ferry returns</h1><p>{shown}</p>")
+    assert found.published_at is not None
+    assert found.published_at.day == day
+
+
+@pytest.mark.parametrize(
+    "byline",
+    [
+        "<div class=byline><span>Text by</span><span>Ada Brook</span></div>",
+        "<div class=byline><span>Ada Brook</span><span>May 14</span></div>",
+        "<div class=byline><span>Sat</span><span>Ada Brook</span><span>20 Dec</span></div>",
+    ],
+)
+def test_what_stands_beside_a_name_in_a_byline_is_no_name(byline: str) -> None:
+    assert article(top=f"<h1>Harbour ferry returns</h1>{byline}").authors == ("Ada Brook",)
+
+
+@pytest.mark.parametrize("mark", ["•", "Written by:", "—"])
+def test_a_byline_of_nobody_names_nobody(mark: str) -> None:
+    assert article(top=f"<h1>Harbour ferry returns</h1><div class=byline>{mark}</div>").authors == ()
+
+
+def test_where_an_agency_signs_a_teasers_byline_is_not_the_articles() -> None:
+    head = ld('{"@type":"NewsArticle","author":[{"@type":"Organization","name":"dpa"}]}')
+    found = article(head, "<h1>Harbour ferry returns</h1><a class=teaser-author href=/x>Ada Brook</a>")
+    assert (found.authors, found.agency) == (("dpa",), "dpa")

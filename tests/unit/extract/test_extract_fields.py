@@ -136,9 +136,9 @@ HOSTILE = [
     "<p>The ferry sails at eight o'clock <b style='background:url(javascript:alert(1))' onload=alert(1)>now</b></p>",
     "<p>The ferry sails at eight o'clock <svg/onload=alert(1)><math><mtext><script>alert(1)</script></p>",
     "<figure><img src='x.jpg' onerror=alert(1) alt='\"><script>alert(1)</script>' width=600></figure>",
-    "<p>The ferry sails at eight o'clock, &lt;script&gt;alert(1)&lt;/script&gt; was its motto that day.</p>",
+    "<p>The ferry sails at eight o'clock, &lt;script&gt;alert(1)&lt;/script&gt; was its motto.</p>",
     "<iframe srcdoc='<script>alert(1)</script>'></iframe><object data='javascript:alert(1)'></object>",
-    "<p>The ferry sails at eight o'clock <a href='vbscript:alert(1)'>here</a> <a href='data:text/html,alert(1)'>x</a></p>",
+    "<p>The ferry sails at eight <a href='vbscript:alert(1)'>here</a> <a href='data:text/html,alert(1)'>x</a></p>",
     "<table><tr><td><img src=x onerror=alert(1)>One cell</td><td><script>alert(1)</script>Another</td></tr></table>",
 ]
 

@@ -83,19 +83,24 @@ class Pipeline:
         return Articles(dynamodb, aws.resource("ArticlesTable"), s3, aws.resource("Bucket"))
 
     def run(self, timeout: float) -> bool:
-        """Drive everything to its end, the hourly sweep included; tell whether nothing was left."""
+        """Drive everything to its end, the hourly sweep included, and publish; tell whether nothing was left."""
         end = time.monotonic() + timeout
         idle = self.aws.run_until_idle(timeout, waiting=self._deliveries_wait)
         self.aws.fire("NotifyFunctionSweep")
-        return idle and self.aws.run_until_idle(end - time.monotonic(), waiting=self._deliveries_wait)
+        idle = idle and self.aws.run_until_idle(end - time.monotonic(), waiting=self._deliveries_wait)
+        self.aws.fire("PublishFunctionPublish")
+        return idle
 
     def counts(self) -> dict[str, int]:
-        """How many objects, records and posts there are."""
+        """How many articles' objects, records, posts, and published files there are."""
         s3, dynamodb = self.aws.client("s3"), self.aws.client("dynamodb")
         objects = s3.get_paginator("list_objects_v2").paginate(Bucket=self.aws.resource("Bucket"))
+        keys = [entry["Key"] for page in objects for entry in page.get("Contents", [])]
+        articles = sum(key.startswith("articles/") for key in keys)
         records = dynamodb.get_paginator("scan").paginate(TableName=self.aws.resource("ArticlesTable"), Select="COUNT")
         return {
-            "objects": sum(page["KeyCount"] for page in objects),
+            "objects": articles,
+            "published": len(keys) - articles,
             "records": sum(page["Count"] for page in records),
             "posts": len(list((self.out / "posts").glob("*.json"))),
         }

@@ -66,6 +66,14 @@ class NotifySettings(Settings, frozen=True, kw_only=True):
     secrets_store: Literal["ssm", "secretsmanager"] = "ssm"
 
 
+class PublishSettings(Settings, frozen=True, kw_only=True):
+    """The publish function's environment."""
+
+    articles_table: str
+    bucket: str
+    pages_url: str = ""
+
+
 S = TypeVar("S", bound=Settings)
 
 

@@ -7,7 +7,9 @@ Writing is safe to repeat from any step. The object's key is computed from the m
 import hashlib
 import json
 import re
+from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
 # A record is for lists and channels, and an item holds 400 KB at most; the object has everything whole.
 MAX_TITLE, MAX_SUMMARY, MAX_URL, MAX_NAMES = 1000, 2000, 8000, 30
+READERS = 10  # objects read at once: as many connections as boto3 keeps
 
 
 class StoreError(BroadsheetError):
@@ -279,6 +282,27 @@ class Articles:
             return msgspec.json.decode(body, type=StoredArticle)
         except msgspec.DecodeError as error:
             raise StoreError(f"s3://{self._bucket}/{key}", "unreadable", str(error)) from error
+
+    def bodies(self, keys: Iterable[str]) -> Iterator[bytes | None]:
+        """The bytes of the documents at these keys, in their order, some ahead of the reader; None for one that is gone
+        (AWS denies access instead to those who may not list the bucket, which raises).
+        """
+        with ThreadPoolExecutor(READERS) as pool:
+            ahead: deque[Future[bytes | None]] = deque()
+            for key in keys:
+                ahead.append(pool.submit(self._body, key))
+                if len(ahead) > 4 * READERS:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+
+    def _body(self, key: str) -> bytes | None:
+        try:
+            return self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "NoSuchKey":
+                raise
+            return None
 
     def commit(self, document: StoredArticle, *, now: datetime, announce: bool, trace: str) -> tuple[Record, bool]:
         """Write the object, then the record; returns the record that holds and whether it is new.

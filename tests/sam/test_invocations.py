@@ -23,6 +23,7 @@ ORDER = (  # a world that each event finds as the one before it left it
     *("discover-schedule", "discover-force", "discover-share"),
     *("parse-article", "parse-duplicate", "parse-feed-text", "parse-missing", "parse-later", "parse-poison"),
     *("notify-insert", "notify-update", "notify-sweep", "notify-post-due"),
+    *("publish-schedule", "publish-everything"),
 )
 FORGOTTEN = "An article whose commit the stream forgot"
 
@@ -178,6 +179,11 @@ def test_what_the_stream_forgot_is_swept_up_and_posted(world: World) -> None:
     assert world.answers["notify-sweep"].result == {"opened": 1}
     assert world.answers["notify-post-due"].result == {"sent": 1}
     assert sum(FORGOTTEN in json.dumps(post.payload) for post in world.invoker.receiver.accepted) == 1
+
+
+def test_what_was_stored_is_published_and_publishing_again_changes_nothing(world: World) -> None:
+    assert world.answers["publish-schedule"].result == {"written": 4 * 4 + 2 + 1}
+    assert world.answers["publish-everything"].result == {"unchanged": 4 * 4 + 2 + 1}
 
 
 def test_nothing_more_was_posted(world: World) -> None:

@@ -38,7 +38,9 @@ def test_twice_over_the_sample_site_is_as_good_as_once(tmp_path: Path, capsys: p
     posts = [name for name in first if "posts" in name]
     assert len(stored) >= 24
     assert len(posts) == 2 * len(stored)
-    assert len(first) == 1 + len(stored) + len(posts)
+    published = [name for name in first if "/bucket/pages/" in name or "/bucket/editions/" in name]
+    assert len(published) == 4 * 4 + 2 + 2 + 1, "pages and feeds of four papers, index and health, a day, the manifest"
+    assert len(first) == 1 + len(stored) + len(posts) + len(published)
     assert sample(tmp_path, port) == 0
     assert "Nothing new." in capsys.readouterr().out
     assert kept(tmp_path) == first

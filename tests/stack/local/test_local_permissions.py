@@ -115,7 +115,7 @@ def test_a_role_that_cannot_serve_its_event_source(taken: str, said: str, tmp_pa
 
 
 def test_no_role_of_the_real_template_may_do_everything_anywhere() -> None:
-    functions = ("DiscoverFunction", "ParseFunction", "NotifyFunction")
+    functions = ("DiscoverFunction", "ParseFunction", "NotifyFunction", "PublishFunction")
     with EmbeddedAws(handlers=dict.fromkeys(functions, print)) as aws:
         for function in aws.stack.functions.values():
             for action in ("dynamodb:DeleteItem", "dynamodb:Scan", "s3:PutObject", "ssm:GetParameter", "iam:PassRole"):

@@ -16,7 +16,7 @@ def nothing(event: Any, context: Any) -> None:
 
 
 def test_the_real_template_resolves() -> None:
-    functions = ("DiscoverFunction", "ParseFunction", "NotifyFunction")
+    functions = ("DiscoverFunction", "ParseFunction", "NotifyFunction", "PublishFunction")
     with EmbeddedAws(parameters={"Contact": "me@example.org"}, handlers=dict.fromkeys(functions, nothing)) as aws:
         stack = aws.stack
         parse = stack.functions["ParseFunction"].environment
@@ -37,6 +37,7 @@ def test_the_real_template_resolves() -> None:
             "DiscoverFunctionPoll": {"job": "poll"},
             "NotifyFunctionDue": {"job": "post-due"},
             "NotifyFunctionSweep": {"job": "sweep"},
+            "PublishFunctionPublish": {"job": "publish"},
         }
         for failing in (stack.functions["DiscoverFunction"], stack.functions["NotifyFunction"], stream):
             assert failing.on_failure is not None

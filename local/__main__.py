@@ -112,7 +112,10 @@ def _finish(pipeline: Pipeline, before: dict[str, int], idle: bool) -> int:
     say("Look at:")
     for place, what in (
         (f"{out}/bucket/articles/", f"{after['objects']} articles, {new['objects']} of them new"),
-        (f"{out}/bucket/pages/index.html", f"to read; with feeds and editions {after['published']} files, {new['published']} of them new"),
+        (
+            f"{out}/bucket/pages/index.html",
+            f"to read; with feeds and editions {after['published']} files, {new['published']} of them new",
+        ),
         (f"{out}/tables/ArticlesTable.json", f"{after['records']} records, {new['records']} of them new"),
         (f"{out}/posts/", f"{after['posts']} posts, {new['posts']} of them new"),
         (f"{out}/log.jsonl", "what the functions logged in this run"),

@@ -18,4 +18,5 @@ def bars(counts: Sequence[tuple[str, int]], label: str) -> str:
             f"<title>{escape(day)}: {count}</title></rect>"
         )
     size = f"0 0 {max(1, len(counts)) * STEP - (STEP - WIDTH)} {HEIGHT}"
-    return f'<svg role="img" aria-label="{escape(label)}" viewBox="{size}" preserveAspectRatio="xMinYMax">{"".join(drawn)}</svg>'
+    shape = f'viewBox="{size}" preserveAspectRatio="xMinYMax"'
+    return f'<svg role="img" aria-label="{escape(label)}" {shape}>{"".join(drawn)}</svg>'

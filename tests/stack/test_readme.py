@@ -97,7 +97,7 @@ def test_command(command: str, copy: Path, request: pytest.FixtureRequest) -> No
             printed = shell("make run SEED=seed.md", copy)
             assert "渡口的老钟又响了" in printed
         case ["make", "run"]:
-            assert "26 objects, 26 of them new" in shell(command, copy)  # twice: test_local_make_run.py
+            assert "26 articles, 26 of them new" in shell(command, copy)  # twice: test_local_make_run.py
         case ["make", target]:
             shell(f"make --dry-run {target}", copy)
         case ["sam", "validate" | "build" | "deploy"]:  # run for real by tests/sam and tests/deploy

@@ -107,10 +107,11 @@ def examined(
 ) -> Probe:
     """The verdict on every entry of a feed, in its own order."""
     state = state or PollState()
-    picked = discover.pick(feed, source, window, last_new=state.changed_at or 0.0)
+    now = time.time()
+    allowance = polling.allowance(state, source, now=now)
+    picked = discover.pick(feed, source, window, last_new=state.changed_at or 0.0, allowance=allowance)
     verdicts = {id(entry): reason for entry, reason in picked.left}
     verdicts |= {id(entry): "announce" if url in picked.announce else "store" for url, entry in picked.send}
-    now = time.time()
     outcome = PollOutcome(
         kind="changed",
         new=len(picked.send),

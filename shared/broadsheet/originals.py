@@ -2,10 +2,16 @@
 
 Four items a text in the State table, one for each of its bands, for a week. To look up costs 2 read units, to file 4
 write units; reprints aren't filed, for their original stands for them, and briefs cost nothing. A missing link does no
-harm, so nothing here may hold an article up: what fails leaves one out, and so do two copies committed in one moment.
+harm, so nothing here may hold an article up: what fails leaves one out, and so do two workers that commit copies in one
+moment. Copies in one batch, as a poll brings them, do see each other: they take turns.
 """
 
 import logging
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -18,15 +24,30 @@ if TYPE_CHECKING:
 
 WINDOW = 7 * 86400  # seconds: agencies' copy is reprinted within days, and weeklies follow within the week
 
+PATIENCE = 1.0  # seconds that a copy waits for another's commit: ten times what one usually takes
+
 log = logging.getLogger("broadsheet.originals")
 
 
 class Originals:
-    """The text items of the State table."""
+    """The text items of the State table; one for all threads of a run."""
 
     def __init__(self, dynamodb: "DynamoDBClient", table: str) -> None:
         self._dynamodb = dynamodb
         self._table = table
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._filed: dict[str, dict[str, Any]] = {}  # by this run: a table's cheap read may not show them yet
+
+    @contextmanager
+    def in_turn(self, signature: bytes) -> Iterator[None]:
+        """While a text is looked up, committed and filed, those like it wait, a second at most."""
+        until = time.monotonic() + PATIENCE
+        with ExitStack() as held:
+            for band in reprints.bands(signature):  # in the order of their numbers, so that none waits for another's
+                lock = self._locks[band]
+                if lock.acquire(timeout=max(0.0, until - time.monotonic())):
+                    held.callback(lock.release)
+            yield
 
     def find(self, signature: bytes, *, id: str, now: float) -> str | None:
         """The id of the article that has this text already, other than `id` itself; of several, the most alike."""
@@ -37,9 +58,10 @@ class Originals:
             log.warning("reprint not looked up", extra={"id": id, "reason": type(error).__name__})
             return None
         filed = [from_item(item) for item in answer["Responses"].get(self._table, [])]
+        ours = [text for band in reprints.bands(signature) if (text := self._filed.get(band))]
         alike = [
             (reprints.resemblance(signature, text["signature"]), text["id"])
-            for text in filed
+            for text in filed + ours
             if text["id"] != id and text["expires_at"] > now
         ]
         best, original = max(alike, default=(0.0, None))
@@ -47,8 +69,9 @@ class Originals:
 
     def file(self, signature: bytes, *, id: str, now: float) -> None:
         """File a text that is stored. Where another has the same band, the newer one is the more likely original."""
-        text = to_item({"id": id, "signature": signature, "expires_at": int(now) + WINDOW})
-        puts: Any = [{"PutRequest": {"Item": {**_key(band), **text}}} for band in reprints.bands(signature)]
+        text = {"id": id, "signature": signature, "expires_at": int(now) + WINDOW}
+        self._filed |= dict.fromkeys(reprints.bands(signature), text)
+        puts: Any = [{"PutRequest": {"Item": {**_key(band), **to_item(text)}}} for band in reprints.bands(signature)]
         try:
             self._dynamodb.batch_write_item(RequestItems={self._table: puts})
         except (ClientError, BotoCoreError) as error:

@@ -30,7 +30,7 @@ from broadsheet.originals import Originals
 from broadsheet.queue import ArticleMessage, Failure, MessageError, Queue, decode, group
 from broadsheet.robots import MAX_BYTES, Robots, from_answer
 from broadsheet.source import Source, Sources
-from broadsheet.store import Articles, Record, StoreError, document, object_key
+from broadsheet.store import Articles, Record, StoredArticle, StoreError, document, object_key
 from broadsheet.summary import summarize
 
 Status = Literal["stored", "known", "unavailable", "postponed", "given-up", "unfinished"]
@@ -364,23 +364,17 @@ class Parser:
             article = msgspec.structs.replace(article, url=urls.clean(article.canonical_url))
         new = False
         if record is None:
-            now = datetime.fromtimestamp(self._clock(), UTC)
-            text = reprints.signature(article.text) if self._originals else None
             doc = document(
                 article,
                 id=id,
                 source=message.source,
                 first_seen=message.first_seen,
-                fetched_at=now,
+                fetched_at=datetime.fromtimestamp(self._clock(), UTC),
                 summary=summarize(article),
                 origin=origin,
                 origin_reason=reason,
-                reprint_of=self._originals.find(text, id=id, now=now.timestamp()) if self._originals and text else None,
             )
-            record, new = self._articles.commit(doc, now=now, announce=self._is_news(message), trace=message.trace)
-            # Only now, when it is there to be linked to: nothing may name an article that is never stored.
-            if self._originals and new and text and not record.reprint_of:
-                self._originals.file(text, id=record.id, now=now.timestamp())
+            record, new = self._commit_new(doc, message)
         if message.id != record.id:
             self._articles.put_alias(
                 message.id, record, url=message.url, source=message.source, first_seen=message.first_seen
@@ -389,6 +383,21 @@ class Parser:
             return self._known(item, record)
         stored = self._outcome(item, "stored", reason or "", title=article.title, origin=origin, record=record)
         return msgspec.structs.replace(stored, rule_missed=article.rule_missed)
+
+    def _commit_new(self, doc: StoredArticle, message: ArticleMessage) -> tuple[Record, bool]:
+        """Commit a document, linked to the article that has its text already; returns as `Articles.commit` does."""
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        commit = partial(self._articles.commit, now=now, announce=self._is_news(message), trace=message.trace)
+        text = reprints.signature(doc.text) if self._originals else None
+        if self._originals is None or text is None:
+            return commit(doc)
+        with self._originals.in_turn(text):
+            original = self._originals.find(text, id=doc.id, now=now.timestamp())
+            record, new = commit(msgspec.structs.replace(doc, reprint_of=original))
+            # Only now, when it is there to be linked to: nothing may name an article that is never stored.
+            if new and not record.reprint_of:
+                self._originals.file(text, id=record.id, now=now.timestamp())
+        return record, new
 
     def _identity(self, article: Article) -> tuple[str, Record | None]:
         """The id the article belongs under, and the record that is there already.

@@ -156,7 +156,6 @@ def document(
     summary: str,
     origin: Origin = "page",
     origin_reason: str | None = None,
-    reprint_of: str | None = None,
 ) -> StoredArticle:
     """The document of an article. All instants become UTC, so that consumers can sort them as strings."""
     made = StoredArticle(
@@ -173,7 +172,6 @@ def document(
         origin=origin,
         origin_reason=origin_reason,
         content_hash=content_hash(article),
-        reprint_of=reprint_of,
     )
     return _well_formed(made)
 

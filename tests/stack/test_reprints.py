@@ -1,6 +1,8 @@
 """A story that several papers print is stored for each of them, linked to where it stood first, whatever fails."""
 
 import json
+import threading
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,6 +23,14 @@ STORY = (
     "more than the town spends on its roads in four years; three families on the far shore have asked for a bus.",
     "The council promised an answer before the first frost, and set aside money for a museum in the old ticket house.",
     "Until then the boat stays moored at the northern pier, where visitors may go aboard whenever there is a market.",
+)
+
+OWLS = (
+    "A pair of owls has moved into the reading room of the town library and will not leave before their young can fly.",
+    "The librarian found feathers between the atlases on Monday and three eggs behind the encyclopaedia a day later; "
+    "she has roped off the aisle, and whoever wants a volume from it fills in a slip and waits until the evening.",
+    "Schoolchildren may look through a window that the carpenter cut into the door, five at a time and in their socks.",
+    "The mayor, asked who would pay for the mice, said that the budget for acquisitions had room for them until June.",
 )
 
 
@@ -70,6 +80,33 @@ def test_reprints_are_stored_announced_and_linked_to_the_first(stand: Newsstand)
             stand.cloud.s3.get_object(Bucket=stand.cloud.bucket, Key=record.s3_key or "")["Body"].read()
         )
         assert document["reprint_of"] == (None if document["id"] == first.id else first.id)
+
+
+def test_copies_in_one_batch_see_each_other_though_they_come_at_once(stand: Newsstand) -> None:
+    """Their pages arrive in one moment, and every write takes a while: one is the first, and the others know it."""
+    sites = [f"http://paper-{n}.example" for n in range(4)]
+    stand.sources = tuple(herald(id=f"paper-{n}", url=f"{site}/feed") for n, site in enumerate(sites))
+    for n, site in enumerate(sites):
+        stand.pages |= {f"{site}/feed": rss(item(PATH, site=site), link=site), site + PATH: printed(f"{n}", *OWLS)}
+    stand.later()
+    together = threading.Barrier(len(sites))
+    plain = stand.client.get
+
+    def at_once(url: str, **options: Any) -> Any:
+        if url.endswith(PATH):
+            together.wait(timeout=5)
+        return plain(url, **options)
+
+    stand.client.get = at_once  # type: ignore[method-assign]  # the real fetch, none before all
+    events = stand.cloud.s3.meta.events
+    events.register("before-send.s3.PutObject", slowly := lambda **_: time.sleep(0.05))
+    try:
+        stand.poll()
+    finally:
+        events.unregister("before-send.s3.PutObject", slowly)
+    copies = [one for one in stand.stored if "paper-" in one.url]
+    (first,) = {one.reprint_of for one in copies} - {None}
+    assert [one.id for one in copies if one.reprint_of is None] == [first]
 
 
 def test_another_story_is_linked_to_none(stand: Newsstand) -> None:

@@ -90,6 +90,9 @@ class Ledger:
                 return _columns("broken", line.source, _address(line.url), f"{line.status} {line.reason}")
             case "notify", "sent":
                 self.posts.append(line)  # shown once for all the channels that were told together
+            case "notify", "channel-closed":
+                self.broken.append(f"channel closed: {line.channel} {line.reason}")
+                return f"{'broken':<10}{self.broken[-1]}"
             case "notify", "retry":
                 self.posts.append(line)
                 return _columns("again", line.channel, line.title, line.reason)

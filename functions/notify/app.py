@@ -11,8 +11,10 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from broadsheet import observability, settings
 from broadsheet.deliveries import Deliveries
 from broadsheet.fetch import Client, Limits, user_agent
-from broadsheet.notify import Notifier, Status
+from broadsheet.notify import Notifier
+from broadsheet.posting import Status
 from broadsheet.secrets import Secrets
+from broadsheet.standings import Standings
 from broadsheet.store import Articles, record_from_item
 
 SETTINGS = settings.read(settings.NotifySettings)
@@ -25,7 +27,7 @@ vault = boto3.client(SETTINGS.secrets_store)
 client = Client(
     user_agent=user_agent(SETTINGS.contact),
     allowed_networks=SETTINGS.networks,
-    limits=Limits(total_seconds=12.0),  # within notify.TIME_FOR_A_POST, which also pays for our record of the answer
+    limits=Limits(total_seconds=12.0),  # within posting.TIME_FOR_A_POST, which also pays for our record of the answer
 )
 secrets = Secrets(vault, SETTINGS.secrets_path)
 
@@ -35,8 +37,9 @@ secrets = Secrets(vault, SETTINGS.secrets_path)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Event: a batch of the Articles table's stream, {"job": "post-due"} or {"job": "sweep"}."""
     notifier = Notifier(
-        articles=Articles(dynamodb, SETTINGS.articles_table, s3, bucket=""),
+        articles=Articles(dynamodb, SETTINGS.articles_table, s3, SETTINGS.bucket),
         deliveries=Deliveries(dynamodb, SETTINGS.state_table, run=context.aws_request_id, lease=LEASE),
+        standings=Standings(dynamodb, SETTINGS.state_table, run=context.aws_request_id),
         secrets=secrets,
         sources=settings.load_sources(SETTINGS.sources, s3),
         http=client,

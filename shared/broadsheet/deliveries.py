@@ -1,4 +1,4 @@
-"""What each channel was told: one item per article and channel, claimed before a post and settled after it.
+"""What each channel was told: an item per article, channel and revision told, claimed before a post, settled after it.
 
     pending ── claimed ── sent
        ^          ├────── failed       the channel will never take it
@@ -13,7 +13,7 @@ import re
 import uuid
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 import msgspec
 
@@ -22,20 +22,42 @@ from broadsheet.dynamo import from_item, to_item
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+Status = Literal["pending", "claimed", "sent", "failed", "filtered"]
+
 KEPT_FOR = 400 * 86400  # seconds; a source that finds an old article later than that announces it everywhere again
 
 
-class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of telling one channel of one article. `due_at` in epoch seconds; of a claim it is the lease's end.
+class Telling(NamedTuple):
+    """What there is to tell a channel: an article, or a later `revision` of one that it was told of."""
 
-    `doubtful_since` is when the first attempt began of which nobody knows whether the channel took it; `digest` is the
-    key of the digest it was in, if it was in one: only that very digest may repeat it. `alone`: a digest with it in
-    was refused, so it goes into no other.
+    article_id: str
+    revision: int = 1
+
+    @property
+    def name(self) -> str:
+        """`id`, or `id#2`."""
+        return self.article_id if self.revision == 1 else f"{self.article_id}#{self.revision}"
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """The telling of a name."""
+        article_id, _, revision = name.partition("#")
+        return cls(article_id, int(revision or 1))
+
+
+class Delivery(msgspec.Struct, frozen=True, kw_only=True):
+    """The state of telling one channel of one article, or of a later `revision` of it.
+
+    `due_at` in epoch seconds; of a claim it is the lease's end. `doubtful_since` is when the first attempt began of
+    which nobody knows whether the channel took it; `digest` is the key of the digest it was in, if it was in one: only
+    that very digest may repeat it. `alone`: a digest with it in was refused, so it goes into no other. `told` is the
+    revision whose words were sent.
     """
 
     article_id: str
     channel: str
-    status: Literal["pending", "claimed", "sent", "failed", "filtered"]
+    revision: int = 1
+    status: Status
     due_at: float = 0
     owner: str = ""
     attempts: int = 0
@@ -45,12 +67,21 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     alone: bool = False
     reason: str = ""
     sent_at: float | None = None
+    told: int = 1
     message_id: str | None = None
     trace: str = ""
 
+    @property
+    def telling(self) -> Telling:
+        """What it is that the channel is told."""
+        return Telling(self.article_id, self.revision)
+
 
 class DigestRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """What was told together, written before the post: a repeat has the same members under the same delivery id."""
+    """What was told together, written before the post: a repeat has the same members under the same delivery id.
+
+    `members` are the names of tellings.
+    """
 
     key: str
     channel: str
@@ -71,7 +102,7 @@ class Deliveries:
 
     def open(
         self,
-        article_id: str,
+        telling: Telling,
         channel: str,
         *,
         now: float,
@@ -80,27 +111,25 @@ class Deliveries:
         trace: str = "",
     ) -> None:
         """Put a pending delivery, due now or `at` a later time for a reason, unless there is one in whatever state."""
-        pending = Delivery(
-            article_id=article_id, channel=channel, status="pending", due_at=at or now, reason=reason, trace=trace
-        )
+        pending = _new(telling, channel, "pending", due_at=at or now, reason=reason, trace=trace)
         with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
             self._put_new(pending, now)
 
-    def filtered(self, article_id: str, channel: str, *, now: float, rule: str, trace: str = "") -> bool:
+    def filtered(self, telling: Telling, channel: str, *, now: float, rule: str, trace: str = "") -> bool:
         """Record that the channel doesn't want the article; False if there is a delivery already."""
-        stopped = Delivery(article_id=article_id, channel=channel, status="filtered", reason=rule[:1000], trace=trace)
+        stopped = _new(telling, channel, "filtered", reason=rule[:1000], trace=trace)
         try:
             self._put_new(stopped, now)
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return False
         return True
 
-    def open_claimed(self, article_id: str, channel: str, *, now: float, trace: str = "") -> Delivery | None:
+    def open_claimed(self, telling: Telling, channel: str, *, now: float, trace: str = "") -> Delivery | None:
         """Put a delivery that is ours to post; of one that is there already, claim it if it is due. None: not ours."""
-        claim = Delivery(
-            article_id=article_id,
-            channel=channel,
-            status="claimed",
+        claim = _new(
+            telling,
+            channel,
+            "claimed",
             due_at=now + self._lease,
             owner=self._new_owner(),
             attempts=1,
@@ -114,22 +143,29 @@ class Deliveries:
             return there if there.owner == claim.owner else self._claim(there, now)
         return claim
 
-    def claim(self, article_id: str, channel: str, *, now: float, digest: str = "") -> Delivery | None:
+    def claim(self, telling: Telling, channel: str, *, now: float, digest: str = "") -> Delivery | None:
         """Claim a delivery that is due, for a digest if one is named; None if it isn't due, or another was quicker.
 
         One of unknown fate keeps the digest it was in, or that it was in none; one that goes alone takes none.
         """
-        there = self.get(article_id, channel)
+        there = self.get(telling, channel)
         return self._claim(there, now, digest) if there else None
 
-    def get(self, article_id: str, channel: str) -> Delivery | None:
+    def get(self, telling: Telling, channel: str) -> Delivery | None:
         """One delivery, strongly consistent."""
-        answer = self._dynamodb.get_item(TableName=self._table, Key=_key(article_id, channel), ConsistentRead=True)
+        answer = self._dynamodb.get_item(TableName=self._table, Key=_key(telling, channel), ConsistentRead=True)
         return _delivery(answer["Item"]) if "Item" in answer else None
 
-    def sent(self, claim: Delivery, *, now: float, message_id: str | None) -> bool:
-        """Record the channel's acceptance; False if the claim was lost meanwhile."""
-        return self._settle(claim, {"status": "sent", "sent_at": now, "message_id": message_id, "reason": None})
+    def sent(self, claim: Delivery, *, now: float, message_id: str | None, told: int = 1) -> bool:
+        """Record the channel's acceptance of the words of a revision; False if the claim was lost meanwhile."""
+        later = told if told > 1 else None
+        return self._settle(
+            claim, {"status": "sent", "sent_at": now, "message_id": message_id, "told": later, "reason": None}
+        )
+
+    def dropped(self, claim: Delivery, *, reason: str) -> bool:
+        """Record that there is nothing more to tell."""
+        return self._settle(claim, {"status": "filtered", "reason": reason[:1000]})
 
     def failed(self, claim: Delivery, *, reason: str) -> bool:
         """Record that the channel will never take it."""
@@ -212,8 +248,8 @@ class Deliveries:
             return False
         return True
 
-    def due(self, channel: str, *, now: float, limit: int) -> list[str]:
-        """Ids of the articles whose delivery to the channel is due, longest waiting first."""
+    def due(self, channel: str, *, now: float, limit: int) -> list[Telling]:
+        """What the channel is due to be told, longest waiting first."""
         answer = self._dynamodb.query(
             TableName=self._table,
             IndexName="due",
@@ -221,7 +257,7 @@ class Deliveries:
             ExpressionAttributeValues=to_item({":channel": channel, ":now": now}),
             Limit=limit,
         )
-        return [item["pk"]["S"].removeprefix("article#") for item in answer["Items"]]
+        return [_telling(item) for item in answer["Items"]]
 
     def waiting(self, channel: str) -> int:
         """How many articles the channel is still to be told of, now or later; counted up to one answer's 1 MB."""
@@ -235,18 +271,18 @@ class Deliveries:
         return answer["Count"]
 
     def of_article(self, article_id: str) -> dict[str, Delivery]:
-        """All deliveries of an article, by channel."""
-        answer = self._dynamodb.query(
-            TableName=self._table,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :delivery)",
-            ExpressionAttributeValues=to_item({":pk": f"article#{article_id}", ":delivery": "delivery#"}),
-        )
-        return {delivery.channel: delivery for delivery in map(_delivery, answer["Items"])}
+        """The deliveries of an article by channel, those of its later revisions left out."""
+        return {one.channel: one for one in self._all(article_id) if one.revision == 1}
 
-    def missing(self, article_id: str, channels: Iterable[str]) -> list[str]:
-        """Which of these channels have no delivery of the article."""
-        there = self.of_article(article_id)
-        return [channel for channel in channels if channel not in there]
+    def updates(self, article_id: str, channel: str) -> list[Delivery]:
+        """What the channel was told, or is to be told, of the article's later revisions, in their order."""
+        found = [one for one in self._all(article_id) if one.channel == channel and one.revision > 1]
+        return sorted(found, key=lambda one: one.revision)
+
+    def missing(self, article_id: str, wanted: Iterable[tuple[str, int]]) -> list[tuple[str, int]]:
+        """Which of these, channels and revisions of one article, have no delivery."""
+        there = {(one.channel, one.revision) for one in self._all(article_id)}
+        return [pair for pair in wanted if pair not in there]
 
     def swept_until(self) -> float | None:
         """Up to when the sweep has looked for commits without deliveries; None before its first run."""
@@ -256,6 +292,14 @@ class Deliveries:
     def save_swept_until(self, until: float) -> None:
         """Remember how far the sweep came."""
         self._dynamodb.put_item(TableName=self._table, Item={**_SWEEP, **to_item({"until": until})})
+
+    def _all(self, article_id: str) -> list[Delivery]:
+        answer = self._dynamodb.query(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :delivery)",
+            ExpressionAttributeValues=to_item({":pk": f"article#{article_id}", ":delivery": "delivery#"}),
+        )
+        return [_delivery(item) for item in answer["Items"]]
 
     def _claim(self, there: Delivery, now: float, digest: str = "") -> Delivery | None:
         if there.status not in ("pending", "claimed") or there.due_at > now:
@@ -314,7 +358,7 @@ class Deliveries:
             expression += " REMOVE " + ", ".join(f"#{name}" for name in gone)
         self._dynamodb.update_item(
             TableName=self._table,
-            Key=_key(delivery.article_id, delivery.channel),
+            Key=_key(delivery.telling, delivery.channel),
             UpdateExpression=expression,
             ConditionExpression=condition,
             ExpressionAttributeNames={name: name[1:] for name in re.findall(r"#\w+", expression + condition)},
@@ -323,11 +367,12 @@ class Deliveries:
 
     def _put_new(self, delivery: Delivery, now: float) -> None:
         values = {name: value for name, value in msgspec.structs.asdict(delivery).items() if value}
+        values |= {name: None for name in ("revision", "told") if values[name] == 1}
         waits = delivery.channel if delivery.due_at else None  # in the index of what is due
         self._dynamodb.put_item(
             TableName=self._table,
             Item={
-                **_key(delivery.article_id, delivery.channel),
+                **_key(delivery.telling, delivery.channel),
                 **to_item({**values, "due_channel": waits, "expires_at": int(now) + KEPT_FOR}),
             },
             ConditionExpression="attribute_not_exists(pk)",
@@ -344,8 +389,18 @@ class Deliveries:
 _SWEEP = {"pk": {"S": "sweep"}, "sk": {"S": "cursor"}}
 
 
-def _key(article_id: str, channel: str) -> dict[str, Any]:
-    return {"pk": {"S": f"article#{article_id}"}, "sk": {"S": f"delivery#{channel}"}}
+def _new(telling: Telling, channel: str, status: Status, **fields: Any) -> Delivery:
+    return Delivery(article_id=telling.article_id, revision=telling.revision, channel=channel, status=status, **fields)
+
+
+def _key(telling: Telling, channel: str) -> dict[str, Any]:
+    later = f"#{telling.revision}" if telling.revision > 1 else ""
+    return {"pk": {"S": f"article#{telling.article_id}"}, "sk": {"S": f"delivery#{channel}{later}"}}
+
+
+def _telling(key: Any) -> Telling:
+    _, _, revision = key["sk"]["S"].removeprefix("delivery#").partition("#")
+    return Telling(key["pk"]["S"].removeprefix("article#"), int(revision or 1))
 
 
 def _is_doubtful(there: Delivery) -> bool:

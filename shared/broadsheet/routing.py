@@ -34,6 +34,7 @@ class Filters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     none: Words = ()
     matches: str | None = None  # a regular expression, found anywhere in title and summary
     min_length: Annotated[int, msgspec.Meta(ge=0)] = 0
+    reprints: bool = True  # false: nothing whose text another article had before
 
 
 class Story(Protocol):
@@ -53,6 +54,8 @@ class Story(Protocol):
     def language(self) -> str | None: ...
     @property
     def length(self) -> int: ...
+    @property
+    def reprint_of(self) -> str | None: ...
 
 
 class Check(msgspec.Struct, frozen=True):
@@ -84,6 +87,9 @@ def checks(filters: Filters, story: Story) -> Iterator[Check]:
     if filters.min_length:
         holds = not story.length or story.length >= filters.min_length
         yield Check(f"min_length: {filters.min_length}", str(story.length or "unknown"), holds)
+    if not filters.reprints:
+        found = f"a reprint of {story.reprint_of}" if story.reprint_of else "no reprint"
+        yield Check("reprints: false", found, not story.reprint_of)
 
 
 def stopped_by(filters: Filters | None, story: Story) -> Check | None:

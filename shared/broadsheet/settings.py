@@ -62,6 +62,7 @@ class NotifySettings(Settings, frozen=True, kw_only=True):
     """The notify function's environment."""
 
     articles_table: str
+    bucket: str
     secrets_path: str
     secrets_store: Literal["ssm", "secretsmanager"] = "ssm"
 

@@ -60,6 +60,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     daily_cap: Annotated[int, msgspec.Meta(ge=1)] | None = None  # posts in a local day; a digest is one
     digest: DigestTimes | None = None
     burst: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 10  # more than so many due at once become one digest
+    updates: bool = False  # whether it also hears of revisions of what it was told
 
 
 class Sources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):

@@ -277,9 +277,9 @@ DELIVERIES = (
     ),
     Guard(
         name="a claim found with its lease out may be a repeat, and says so",
-        where="notify:Notifier._announcement",
-        old="possible_repeat=claim.possible_repeat",
-        new="possible_repeat=False and claim.possible_repeat",
+        where="tellings:announcement",
+        old="possible_repeat=possible_repeat",
+        new="possible_repeat=False and possible_repeat",
         witness="plain notify/post#1=kill-after",
     ),
     Guard(
@@ -300,7 +300,7 @@ DELIVERIES = (
 NOTIFY = (
     Guard(
         name="a channel's trouble is not for good",
-        where="notify:Notifier._settle_failure",
+        where="posting:Poster._settle_failure",
         old="claim.attempts >= MAX_ATTEMPTS",
         new="True",
         witness="plain notify/post#1=error",
@@ -314,7 +314,7 @@ NOTIFY = (
     ),
     Guard(
         name="a channel that can be asked is asked before a post is repeated",
-        where="notify:Notifier._found",
+        where="posting:Poster._found",
         old="channel.kind not in channels.READ_BACK",
         new="True",
         witness="knots notify/post#3=kill-after",

@@ -39,7 +39,7 @@ ON_DEMAND = {  # statements that parameters bring along
     "SesIdentityArn": f"arn:aws:ses:us-east-1:123456789012:identity/{SENDER}",
 }
 SOURCES = b"""
-channels: [{id: mail, kind: email, interval: 0}, {id: topic, kind: sns, interval: 0}]
+channels: [{id: mail, kind: email, interval: 0}, {id: topic, kind: sns, interval: 0, updates: true}]
 sources: [{id: s, name: S, url: "http://127.0.0.1:9/feed", channels: [mail, topic]}]
 """
 
@@ -78,6 +78,17 @@ def test_what_parameters_grant_suffices(on_demand: EmbeddedAws) -> None:
     assert {one.function: one.error for one in ran if one} == dict.fromkeys(functions())
     sent = on_demand.client("dynamodb").scan(TableName=on_demand.resource("StateTable"))["Items"]
     assert [item["status"]["S"] for item in sent if "channel" in item] == ["sent", "sent"]
+    on_demand.client("dynamodb").update_item(  # a revision
+        TableName=table,
+        Key={"id": {"S": made.id}},
+        UpdateExpression="SET revision = :two",
+        ExpressionAttributeValues={":two": {"N": "2"}},
+    )
+    told = on_demand.step()
+    assert told
+    assert told.error is None
+    sent = on_demand.client("dynamodb").scan(TableName=on_demand.resource("StateTable"))["Items"]
+    assert [item["status"]["S"] for item in sent if "channel" in item] == ["sent", "sent", "sent"]
 
 
 @pytest.mark.parametrize("function", functions())

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from broadsheet.article import Article
-from broadsheet.deliveries import Deliveries, Delivery
+from broadsheet.deliveries import Deliveries, Delivery, Telling
 from broadsheet.notify import Notifier
 from broadsheet.secrets import Secrets
 from broadsheet.source import Sources, parse
+from broadsheet.standings import Standings
 from broadsheet.store import Articles, Record, document
 from tests.stack.cloud import Cloud
 from tests.unit.channels.loopback import Answer, Posted
@@ -54,6 +55,7 @@ class Newsroom:
         return Notifier(
             articles=self.articles,
             deliveries=self.deliveries,
+            standings=Standings(self.cloud.dynamodb, self.cloud.state_table, run="run"),
             secrets=Secrets(self.cloud.ssm, PATH, clock=lambda: self.now),
             sources=self.sources,
             http=self,
@@ -82,7 +84,7 @@ class Newsroom:
     def pending(self, *numbers: int, room: str = "room") -> None:
         for n in numbers:
             self.commit(n)
-            self.deliveries.open(article_id(n), room, now=self.now)
+            self.deliveries.open(Telling(article_id(n)), room, now=self.now)
 
     def state(self, n: int, room: str = "room") -> Delivery:
         return self.deliveries.of_article(article_id(n))[room]

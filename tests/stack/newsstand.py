@@ -20,6 +20,7 @@ from broadsheet.queue import Queue
 from broadsheet.secrets import Secrets
 from broadsheet.shares import Shares
 from broadsheet.source import Channel, Source, Sources
+from broadsheet.standings import Standings
 from broadsheet.store import Articles, Record, record_from_item
 from tests.hostile.loopback import Asked, Server, answer, serving
 from tests.stack.cloud import Cloud
@@ -79,6 +80,7 @@ class Newsstand:
         notifier = Notifier(
             articles=self._articles,
             deliveries=Deliveries(self.cloud.dynamodb, self.cloud.state_table, run="notify", lease=150),
+            standings=Standings(self.cloud.dynamodb, self.cloud.state_table, run="notify"),
             secrets=Secrets(self.cloud.ssm, "/broadsheet/t/channels"),
             sources=self._sources,
             http=self.client,

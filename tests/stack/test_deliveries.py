@@ -6,11 +6,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from broadsheet.deliveries import KEPT_FOR, Deliveries, Delivery
+from broadsheet.deliveries import KEPT_FOR, Deliveries, Delivery, Telling
 from tests.stack.cloud import Cloud, KilledError, before, die, done_then_die, lose_answer
 
 NOW = 1_790_000_000.25
 ID = "a" * 26
+IT = Telling(ID)
 ROOM = "room"
 LEASE = 90.0
 
@@ -24,18 +25,18 @@ def state(cloud: Cloud, channel: str = ROOM) -> Delivery:
 
 
 def claimed(cloud: Cloud, now: float = NOW) -> Delivery:
-    claim = deliveries(cloud).open_claimed(ID, ROOM, now=now, trace="t")
+    claim = deliveries(cloud).open_claimed(IT, ROOM, now=now, trace="t")
     assert claim is not None
     return claim
 
 
 def test_a_delivery_is_opened_claimed_and_sent_once(cloud: Cloud) -> None:
     ours = deliveries(cloud)
-    ours.open(ID, ROOM, now=NOW, trace="t")
-    ours.open(ID, ROOM, now=NOW + 5)
+    ours.open(IT, ROOM, now=NOW, trace="t")
+    ours.open(IT, ROOM, now=NOW + 5)
     assert state(cloud) == Delivery(article_id=ID, channel=ROOM, status="pending", due_at=NOW, trace="t")
-    assert ours.due(ROOM, now=NOW, limit=25) == [ID]
-    claim = ours.claim(ID, ROOM, now=NOW)
+    assert ours.due(ROOM, now=NOW, limit=25) == [IT]
+    claim = ours.claim(IT, ROOM, now=NOW)
     assert claim is not None
     assert (claim.status, claim.due_at, claim.attempts, claim.possible_repeat) == ("claimed", NOW + LEASE, 1, False)
     assert state(cloud) == claim
@@ -44,16 +45,16 @@ def test_a_delivery_is_opened_claimed_and_sent_once(cloud: Cloud) -> None:
     sent = state(cloud)
     assert (sent.status, sent.sent_at, sent.message_id, sent.possible_repeat) == ("sent", NOW + 1, "m-1", False)
     assert ours.due(ROOM, now=NOW + 1e6, limit=25) == []
-    assert ours.claim(ID, ROOM, now=NOW + 1e6) is None
-    assert ours.open_claimed(ID, ROOM, now=NOW + 1e6) is None
+    assert ours.claim(IT, ROOM, now=NOW + 1e6) is None
+    assert ours.open_claimed(IT, ROOM, now=NOW + 1e6) is None
 
 
 def test_opening_never_touches_what_is_there(cloud: Cloud) -> None:
     claim = claimed(cloud)
-    deliveries(cloud, "run-2").open(ID, ROOM, now=NOW + 1)
+    deliveries(cloud, "run-2").open(IT, ROOM, now=NOW + 1)
     assert state(cloud) == claim
     deliveries(cloud).sent(claim, now=NOW, message_id=None)
-    deliveries(cloud).open(ID, ROOM, now=NOW + 2)
+    deliveries(cloud).open(IT, ROOM, now=NOW + 2)
     assert state(cloud).status == "sent"
 
 
@@ -64,16 +65,16 @@ def test_an_item_says_when_it_may_be_forgotten(cloud: Cloud) -> None:
 
 def test_claiming_what_is_not_there_or_not_due_gives_nothing(cloud: Cloud) -> None:
     ours = deliveries(cloud)
-    assert ours.claim(ID, ROOM, now=NOW) is None
-    ours.open(ID, ROOM, now=NOW)
-    assert ours.claim(ID, ROOM, now=NOW - 0.01) is None
-    assert ours.open_claimed(ID, ROOM, now=NOW - 0.01) is None
-    assert ours.claim(ID, "other", now=NOW) is None
+    assert ours.claim(IT, ROOM, now=NOW) is None
+    ours.open(IT, ROOM, now=NOW)
+    assert ours.claim(IT, ROOM, now=NOW - 0.01) is None
+    assert ours.open_claimed(IT, ROOM, now=NOW - 0.01) is None
+    assert ours.claim(IT, "other", now=NOW) is None
 
 
 def test_open_claimed_takes_over_a_pending_delivery(cloud: Cloud) -> None:
-    deliveries(cloud).open(ID, ROOM, now=NOW, trace="t")
-    claim = deliveries(cloud, "run-2").open_claimed(ID, ROOM, now=NOW + 1)
+    deliveries(cloud).open(IT, ROOM, now=NOW, trace="t")
+    claim = deliveries(cloud, "run-2").open_claimed(IT, ROOM, now=NOW + 1)
     assert claim is not None
     assert (claim.owner[:6], claim.attempts, claim.possible_repeat, claim.trace) == ("run-2/", 1, False, "t")
 
@@ -81,9 +82,9 @@ def test_open_claimed_takes_over_a_pending_delivery(cloud: Cloud) -> None:
 def test_the_end_of_a_lease_hands_the_claim_on_flagged_and_the_late_holder_settles_nothing(cloud: Cloud) -> None:
     dead = claimed(cloud)
     other = deliveries(cloud, "run-2")
-    assert other.claim(ID, ROOM, now=NOW + LEASE - 0.1) is None
-    assert other.due(ROOM, now=NOW + LEASE, limit=25) == [ID]
-    again = other.claim(ID, ROOM, now=NOW + LEASE)
+    assert other.claim(IT, ROOM, now=NOW + LEASE - 0.1) is None
+    assert other.due(ROOM, now=NOW + LEASE, limit=25) == [IT]
+    again = other.claim(IT, ROOM, now=NOW + LEASE)
     assert again is not None
     assert again.possible_repeat
     assert again.attempts == 2
@@ -101,7 +102,7 @@ def test_the_end_of_a_lease_hands_the_claim_on_flagged_and_the_late_holder_settl
 def test_of_two_that_claim_at_once_one_has_it(cloud: Cloud, first: str, way: str) -> None:
     now = NOW
     if first == "pending":
-        deliveries(cloud).open(ID, ROOM, now=NOW)
+        deliveries(cloud).open(IT, ROOM, now=NOW)
     elif first == "claimed and out":
         claimed(cloud)
         now = NOW + LEASE
@@ -109,11 +110,11 @@ def test_of_two_that_claim_at_once_one_has_it(cloud: Cloud, first: str, way: str
     won: list[Delivery | None] = []
 
     def rival(_: Any) -> None:
-        won.append(theirs.open_claimed(ID, ROOM, now=now))
+        won.append(theirs.open_claimed(IT, ROOM, now=now))
 
     operation = "PutItem" if first == "nothing" else "UpdateItem"
     with before(cloud.dynamodb, operation, rival):
-        lost = getattr(ours, way)(ID, ROOM, now=now)
+        lost = getattr(ours, way)(IT, ROOM, now=now)
     assert lost is None
     if (first, way) == ("nothing", "claim"):
         assert won == []
@@ -129,7 +130,7 @@ def test_a_claim_survives_an_answer_that_is_lost(cloud: Cloud) -> None:
     assert state(cloud) == claim
     assert deliveries(cloud).retry(claim, at=NOW, reason="x", possible_repeat=False)
     with before(cloud.dynamodb, "UpdateItem", lose_answer):
-        again = deliveries(cloud).claim(ID, ROOM, now=NOW)
+        again = deliveries(cloud).claim(IT, ROOM, now=NOW)
     assert again is not None
     assert (again.attempts, again.possible_repeat) == (2, False)
     assert state(cloud) == again
@@ -156,8 +157,8 @@ def test_a_retry_puts_it_back_until_then_and_keeps_the_flag(cloud: Cloud) -> Non
     assert (back.status, back.due_at, back.attempts, back.possible_repeat) == ("pending", NOW + 30.123, 1, True)
     assert len(back.reason) == 1000
     assert ours.due(ROOM, now=NOW + 30.1, limit=25) == []
-    assert ours.due(ROOM, now=NOW + 30.2, limit=25) == [ID]
-    again = ours.claim(ID, ROOM, now=NOW + 30.2)
+    assert ours.due(ROOM, now=NOW + 30.2, limit=25) == [IT]
+    again = ours.claim(IT, ROOM, now=NOW + 30.2)
     assert again is not None
     assert ours.retry(again, at=NOW + 90, reason="429", possible_repeat=False)
     assert (state(cloud).possible_repeat, state(cloud).attempts) == (True, 2)
@@ -168,9 +169,9 @@ def test_what_failed_for_good_is_never_due_again(cloud: Cloud) -> None:
     assert ours.failed(claimed(cloud), reason="channel closed")
     assert (state(cloud).status, state(cloud).reason) == ("failed", "channel closed")
     assert ours.due(ROOM, now=NOW + 1e6, limit=25) == []
-    assert ours.claim(ID, ROOM, now=NOW + 1e6) is None
-    ours.open(ID, ROOM, now=NOW)
-    assert ours.open_claimed(ID, ROOM, now=NOW + 1e6) is None
+    assert ours.claim(IT, ROOM, now=NOW + 1e6) is None
+    ours.open(IT, ROOM, now=NOW)
+    assert ours.open_claimed(IT, ROOM, now=NOW + 1e6) is None
 
 
 @pytest.mark.parametrize("death", [die, done_then_die])
@@ -179,26 +180,26 @@ def test_whatever_call_dies_the_delivery_still_ends_sent(cloud: Cloud, way: str,
     ours = deliveries(cloud)
     posted = way in ("sent", "retry")
     if way == "claim":
-        ours.open(ID, ROOM, now=NOW)
+        ours.open(IT, ROOM, now=NOW)
     claim = claimed(cloud) if posted else None
     with (
         before(cloud.dynamodb, "PutItem" if way.startswith("open") else "UpdateItem", death),
         pytest.raises(KilledError),
     ):
         if way == "open":
-            ours.open(ID, ROOM, now=NOW)
+            ours.open(IT, ROOM, now=NOW)
         elif way == "open_claimed":
-            ours.open_claimed(ID, ROOM, now=NOW)
+            ours.open_claimed(IT, ROOM, now=NOW)
         elif way == "claim":
-            ours.claim(ID, ROOM, now=NOW)
+            ours.claim(IT, ROOM, now=NOW)
         elif claim is not None and way == "sent":
             ours.sent(claim, now=NOW, message_id=None)
         elif claim is not None:
             ours.retry(claim, at=NOW, reason="timeout", possible_repeat=False)
     later = NOW + LEASE
     other = deliveries(cloud, "run-2")
-    other.open(ID, ROOM, now=later)  # the sweep
-    again = other.claim(ID, ROOM, now=later)
+    other.open(IT, ROOM, now=later)  # the sweep
+    again = other.claim(IT, ROOM, now=later)
     if (way, death) == ("sent", done_then_die):
         assert again is None
         assert state(cloud).status == "sent"
@@ -214,20 +215,34 @@ def test_whatever_call_dies_the_delivery_still_ends_sent(cloud: Cloud, way: str,
 def test_due_is_longest_waiting_first_and_by_channel(cloud: Cloud) -> None:
     ours = deliveries(cloud)
     for n in (2, 0, 1, 3):
-        ours.open(f"{n:026d}", ROOM, now=NOW + n)
-    ours.open(ID, "other", now=NOW)
-    assert [int(id) for id in ours.due(ROOM, now=NOW + 2, limit=25)] == [0, 1, 2]
-    assert [int(id) for id in ours.due(ROOM, now=NOW + 2, limit=2)] == [0, 1]
+        ours.open(Telling(f"{n:026d}"), ROOM, now=NOW + n)
+    ours.open(IT, "other", now=NOW)
+    assert [int(telling.article_id) for telling in ours.due(ROOM, now=NOW + 2, limit=25)] == [0, 1, 2]
+    assert [int(telling.article_id) for telling in ours.due(ROOM, now=NOW + 2, limit=2)] == [0, 1]
     assert ours.due("nobody", now=NOW + 99, limit=25) == []
 
 
 def test_missing_names_the_channels_that_know_nothing(cloud: Cloud) -> None:
     ours = deliveries(cloud)
-    ours.open(ID, "b", now=NOW)
-    deliveries(cloud).open("b" * 26, "c", now=NOW)
-    assert ours.missing(ID, ["c", "b", "a"]) == ["c", "a"]
+    ours.open(IT, "b", now=NOW)
+    deliveries(cloud).open(Telling("b" * 26), "c", now=NOW)
+    assert ours.missing(ID, [("c", 1), ("b", 1), ("a", 1), ("b", 2)]) == [("c", 1), ("a", 1), ("b", 2)]
     assert ours.missing("z" * 26, []) == []
     assert set(ours.of_article(ID)) == {"b"}
+
+
+def test_a_revision_is_told_beside_the_article_itself(cloud: Cloud) -> None:
+    ours = deliveries(cloud)
+    first, third, second = (ours.open_claimed(Telling(ID, n), ROOM, now=NOW + n) for n in (1, 3, 2))
+    assert first and second and third
+    ours.sent(first, now=NOW, message_id="m-1", told=1)
+    ours.retry(third, at=NOW, reason="429", possible_repeat=False)
+    assert ours.due(ROOM, now=NOW, limit=25) == [Telling(ID, 3)]
+    assert [one.revision for one in ours.updates(ID, ROOM)] == [2, 3]
+    assert ours.of_article(ID)[ROOM].message_id == "m-1"
+    assert ours.open_claimed(Telling(ID, 2), ROOM, now=NOW + 9) is None
+    assert ours.dropped(second, reason="superseded")
+    assert [Telling.named(Telling(ID, n).name) for n in (1, 12)] == [Telling(ID), Telling(ID, 12)]
 
 
 def test_the_sweep_remembers_how_far_it_came(cloud: Cloud) -> None:

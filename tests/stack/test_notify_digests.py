@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from broadsheet.channels import delivery_id, digest_id
+from broadsheet.deliveries import Telling
 from tests.stack.cloud import Cloud, KilledError, before, die, done_then_die
 from tests.stack.newsroom import LEASE, NOW, Newsroom, article_id
 from tests.stack.test_notify_doubt import BOT, Workspace
@@ -213,7 +214,7 @@ def test_a_digest_is_one_post_of_the_daily_cap(cloud: Cloud) -> None:
 def test_an_article_that_is_gone_leaves_the_digest_to_the_rest(cloud: Cloud) -> None:
     room = newsroom(cloud)
     room.pending(1, 2)
-    room.deliveries.open("gone", "room", now=NOW)
+    room.deliveries.open(Telling("gone"), "room", now=NOW)
     room.run()
     assert members(room.told()[-1]) == ["No-01", "No-02"]
     assert room.deliveries.of_article("gone")["room"].status == "failed"

@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from broadsheet.notify import Outcome
+from broadsheet.posting import Outcome
 from tests.stack.cloud import Cloud, KilledError, before, die
 from tests.stack.newsroom import LEASE, Newsroom
 from tests.unit.channels.loopback import Answer, Posted

@@ -11,10 +11,11 @@ import pytest
 from botocore.exceptions import ClientError
 
 from broadsheet.article import Article
-from broadsheet.deliveries import Deliveries, Delivery
+from broadsheet.deliveries import Deliveries, Delivery, Telling
 from broadsheet.notify import SWEEP_MARGIN, Notifier
 from broadsheet.secrets import Secrets
 from broadsheet.source import Channel, Source, Sources
+from broadsheet.standings import Standings
 from broadsheet.store import Articles, Record, document
 from tests.stack.cloud import Cloud, before
 
@@ -57,6 +58,7 @@ class World:
         return Notifier(
             articles=self.articles,
             deliveries=self.deliveries,
+            standings=Standings(self.cloud.dynamodb, self.cloud.state_table, run="run"),
             secrets=Secrets(self.cloud.ssm, PATH),
             sources=self.sources,
             http=self,
@@ -74,7 +76,7 @@ class World:
     def pending(self, n: int, *rooms: str) -> None:
         self.commit(n)
         for room in rooms or ROOMS:
-            self.deliveries.open(f"{n:026d}", room, now=NOW)
+            self.deliveries.open(Telling(f"{n:026d}"), room, now=NOW)
 
     def state(self, n: int, room: str = "first") -> Delivery:
         return self.deliveries.of_article(f"{n:026d}")[room]
@@ -110,7 +112,7 @@ def test_one_channels_backlog_does_not_keep_the_other_waiting(world: World) -> N
 def test_a_defect_met_in_one_post_comes_back_flagged_and_holds_up_nobody(
     world: World, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("broadsheet.notify.MAX_ATTEMPTS", 5)
+    monkeypatch.setattr("broadsheet.posting.MAX_ATTEMPTS", 5)
     for n in range(3):
         world.pending(n)
     bad = ValueError("cannot post to https://hooks.example/first")
@@ -136,7 +138,7 @@ def test_a_defect_never_fails_a_stream_batch(world: World) -> None:
 
 
 def test_an_unreadable_record_fails_its_own_deliveries_only(world: World) -> None:
-    world.deliveries.open("x" * 26, "first", now=NOW - 5)
+    world.deliveries.open(Telling("x" * 26), "first", now=NOW - 5)
     world.cloud.dynamodb.put_item(
         TableName=world.cloud.articles_table, Item={"id": {"S": "x" * 26}, "status": {"S": "odd"}}
     )
@@ -173,7 +175,7 @@ def test_what_the_stream_forgot_is_swept_and_then_posted(world: World) -> None:
     world.commit(1, at)
     world.commit(2, at, announce=False)
     world.commit(3, NOW)  # its stream record may still be on its way
-    world.deliveries.open(f"{1:026d}", "second", now=at)
+    world.deliveries.open(Telling(f"{1:026d}"), "second", now=at)
     assert world.notifier().sweep() == 1
     world.notifier().post_due()
     assert sorted(world.told) == [("first", "No-01"), ("second", "No-01")]

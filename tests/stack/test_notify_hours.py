@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from broadsheet.deliveries import Telling
 from tests.stack.cloud import Cloud
 from tests.stack.newsroom import NOW, Newsroom
 
@@ -38,7 +39,7 @@ def test_nothing_is_posted_in_quiet_hours_and_everything_after_them(cloud: Cloud
         room.now += 3600
         assert room.notifier().sweep() == 1
     else:
-        room.deliveries.open(record.id, "room", now=NOW - 9)  # from before the hours
+        room.deliveries.open(Telling(record.id), "room", now=NOW - 9)  # from before the hours
     if way != "backlog":
         assert (room.state(1).status, room.state(1).due_at, room.state(1).reason) == ("pending", at(21), "quiet-hours")
     room.run()

@@ -13,7 +13,8 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True):
 
     `published_at` is timezone-aware. `possible_repeat` says that the channel may have had this very post before: the
     answer to the first one never arrived. An "updated" one may carry `changes` (what changed, in a sentence) and
-    `in_reply_to`, the `Receipt.message_id` of the first post, for channels that have threads.
+    `in_reply_to`, the `Receipt.message_id` of the first post, for channels that have threads. `reprint_of` is the id of
+    the article whose text this one repeats; in a digest its `reprints` share one line with a story.
     """
 
     article_id: str
@@ -32,6 +33,8 @@ class Announcement(msgspec.Struct, frozen=True, kw_only=True):
     possible_repeat: bool = False
     changes: str = ""
     in_reply_to: str | None = None
+    reprint_of: str | None = None
+    reprints: tuple["Announcement", ...] = ()
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):

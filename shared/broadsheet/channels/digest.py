@@ -21,7 +21,9 @@ _PLAIN_TITLE = 200
 class Digest(Announcement, frozen=True, kw_only=True):
     """An announcement of `items`, those of a group side by side; `more` further ones wait for the next digest.
 
-    `title` and `summary` are its plain form, for kinds that have no other.
+    An item is a story: its `reprints` are told on its line.
+
+    `title` and `summary` are the digest's plain form, for kinds that have no other.
     """
 
     items: tuple[Announcement, ...]
@@ -37,8 +39,12 @@ def compose(
     more: int = 0,
     possible_repeat: bool = False,
 ) -> Digest:
-    """The digest of at least one item, in the language of most; groups come in the order of their first items."""
+    """The digest of at least one item, in the language of most; groups come in the order of their first items.
+
+    An article that repeats another's text joins it, if that one is there too; else the first that repeats it.
+    """
     language = Counter(item.language for item in items).most_common(1)[0][0]
+    items = _stories(items)
     first = {name: n for n, name in reversed(list(enumerate(_group(item, by) for item in items)))}
     ordered = sorted(items, key=lambda item: first[_group(item, by)])
     told = Digest(
@@ -54,6 +60,18 @@ def compose(
     )
     lines, shown = plain_lines(told)
     return msgspec.structs.replace(told, summary=" ".join(part for part in (*lines, remainder(told, shown)) if part))
+
+
+def _stories(items: Sequence[Announcement]) -> list[Announcement]:
+    together: dict[str, list[Announcement]] = {}
+    for item in items:
+        together.setdefault(item.reprint_of or item.article_id, []).append(item)
+    made = []
+    for original, alike in together.items():
+        first = next((item for item in alike if item.article_id == original), alike[0])
+        others = tuple(item for item in alike if item is not first)
+        made.append(msgspec.structs.replace(first, reprints=others) if others else first)
+    return made
 
 
 def digest_id(delivery_ids: Iterable[str]) -> str:

@@ -32,7 +32,7 @@ class WebhookSecret(Secret, frozen=True):
 
 
 class WebhookArticle(msgspec.Struct, frozen=True, kw_only=True):
-    """The article; all strings are plain text, not HTML."""
+    """The article; all strings are plain text, not HTML. `reprint_of` is the id of the one whose text it repeats."""
 
     id: str
     url: str
@@ -45,6 +45,7 @@ class WebhookArticle(msgspec.Struct, frozen=True, kw_only=True):
     authors: list[str]
     section: str | None
     tags: list[str]
+    reprint_of: str | None = None
 
 
 class WebhookBody(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +60,7 @@ class WebhookBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WebhookDigest(msgspec.Struct, frozen=True, kw_only=True):
-    """Several articles in one post; `more` further ones come in the next."""
+    """Several articles in one post, reprints beside their originals; `more` further stories come in the next."""
 
     schema: Literal["broadsheet.digest.v1"]
     id: str
@@ -95,23 +96,25 @@ def render(announcement: Announcement) -> dict[str, Any]:
 
 
 def digest(digest: Digest) -> tuple[dict[str, Any], int]:
-    """The body of a digest, and how many articles it has."""
+    """The body of a digest, and how many stories it has."""
     articles: list[WebhookArticle] = []
-    room = _DIGEST
-    for article in map(_article, digest.items):
-        room -= len(msgspec.json.encode(article))
+    shown, room = 0, _DIGEST
+    for item in digest.items:
+        story = [_article(one) for one in (item, *item.reprints)]
+        room -= len(msgspec.json.encode(story))
         if articles and room < 0:
             break
-        articles.append(article)
+        articles += story
+        shown += 1
     body = WebhookDigest(
         schema=DIGEST_SCHEMA,
         id=digest.delivery_id,
         possible_repeat=digest.possible_repeat,
-        more=digest.more + len(digest.items) - len(articles),
+        more=digest.more + len(digest.items) - shown,
         articles=articles,
     )
     built: dict[str, Any] = msgspec.to_builtins(body)
-    return built, len(articles)
+    return built, shown
 
 
 def _article(a: Announcement) -> WebhookArticle:
@@ -127,6 +130,7 @@ def _article(a: Announcement) -> WebhookArticle:
         authors=[plain(author) for author in a.authors],
         section=plain(a.section) if a.section else None,
         tags=[plain(tag) for tag in a.tags],
+        reprint_of=a.reprint_of,
     )
 
 

@@ -5,9 +5,11 @@ from collections.abc import Callable
 from datetime import UTC
 from urllib.parse import quote, urlsplit
 
+from broadsheet.changes import Changes
 from broadsheet.channels.announcement import Announcement
 from broadsheet.summary import ELLIPSIS, Unit, join_sentences, measure, shorten
 
+_PARAGRAPH = 400  # characters of what changed, each
 LONGEST_URL = 2000  # what every channel takes; Discord's embeds stop at 2048
 
 _WORDS = {
@@ -32,6 +34,28 @@ _WORDS = {
         "de": "{n} neue Artikel",
         "es": "{n} artículos nuevos",
     },
+    "former": {
+        "en": "The title was “{text}”.",
+        "zh": "原标题：“{text}”。",
+        "fr": "Le titre était « {text} ».",
+        "de": "Der Titel war „{text}“.",
+        "es": "El título era «{text}».",
+    },
+    "begins": {
+        "en": "It now begins: {text}",
+        "zh": "现在的开头：{text}",
+        "fr": "Il commence désormais ainsi : {text}",
+        "de": "Es beginnt jetzt so: {text}",
+        "es": "Ahora empieza así: {text}",
+    },
+    "revised": {
+        "en": "The text has changed.",
+        "zh": "正文有改动。",
+        "fr": "Le texte a changé.",
+        "de": "Der Text wurde geändert.",
+        "es": "El texto ha cambiado.",
+    },
+    "also": {"en": "also: ", "zh": "另见：", "fr": "aussi : ", "de": "auch: ", "es": "también: "},
     "more": {"en": "+{n} more", "zh": "另有 {n} 篇", "fr": "+{n} autres", "de": "+{n} weitere", "es": "+{n} más"},
     "read": {"en": "Read the article", "zh": "阅读原文", "fr": "Lire l’article", "de": "Artikel lesen", "es": "Leer"},
 }
@@ -65,8 +89,25 @@ def link(url: str) -> str | None:
 
 
 def headline(announcement: Announcement) -> str:
+    """The title, after a word that says so if this is an update, and before the names of those who reprint it."""
     title = plain(announcement.title) or urlsplit(link(announcement.url) or "").hostname or announcement.article_id
-    return word("updated", announcement.language) + title if announcement.kind == "updated" else title
+    if announcement.kind == "updated":
+        title = word("updated", announcement.language) + title
+    if not announcement.reprints:
+        return title
+    names = list(dict.fromkeys(shorten(plain(one.source_name), 40) for one in announcement.reprints))
+    shown = ", ".join(names[:3]) + (f" +{len(names) - 3}" if len(names) > 3 else "")
+    # The title makes room, since what comes last is what a channel cuts off.
+    return f"{shorten(title, 150)} ({word('also', announcement.language)}{shown})"
+
+
+def changed(changes: Changes, language: str | None) -> str:
+    """What a revision changed, in sentences; a note of correction comes first, in its own words."""
+    said = [shorten(plain(changes.correction), _PARAGRAPH)] if changes.correction else []
+    for name, text in (("former", changes.title), ("begins", changes.lead)):
+        if text:
+            said.append(word(name, language).replace("{text}", shorten(plain(text), _PARAGRAPH)))
+    return join_sentences(said) or word("revised", language)
 
 
 def lead(announcement: Announcement) -> str:

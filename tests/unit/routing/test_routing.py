@@ -14,6 +14,7 @@ class Tale(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[str, ...] = ("Ferry", "Weather")
     language: str | None = "zh-Hant"
     length: int = 320
+    reprint_of: str | None = None
 
 
 TALE = Tale()
@@ -47,6 +48,14 @@ def test_each_filter_says_what_it_wanted_and_what_it_found(filters: Filters, hol
     [check] = checks(filters, TALE)
     assert (check.holds, check.found) == (holds, found)
     assert stopped_by(filters, TALE) == (None if holds else check)
+
+
+def test_a_reprint_is_stopped_where_only_the_first_is_wanted() -> None:
+    reprint = msgspec.structs.replace(TALE, reprint_of="a" * 26)
+    assert stopped_by(Filters(), reprint) is None
+    assert stopped_by(Filters(reprints=False), TALE) is None
+    check = stopped_by(Filters(reprints=False), reprint)
+    assert check == Check("reprints: false", f"a reprint of {'a' * 26}", False)
 
 
 def test_all_filters_must_hold_and_the_first_that_does_not_is_named() -> None:

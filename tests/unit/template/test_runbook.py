@@ -11,7 +11,7 @@ import pytest
 import yaml
 from botocore import xform_name
 
-from broadsheet import discover, notify, parse
+from broadsheet import discover, parse, posting
 from broadsheet.cli import main
 from local.embedded import TEMPLATE
 
@@ -88,7 +88,7 @@ def body(resources: Resources) -> dict[str, Any]:
 
 def test_the_dashboard_shows_metrics_that_functions_write_and_all_alarms(resources: Resources) -> None:
     told = " ".join(path.read_text(encoding="utf-8") for path in (ROOT / "functions").glob("*/app.py"))
-    statuses = {"discover": discover.Status, "parse": parse.Status, "notify": notify.Status}
+    statuses = {"discover": discover.Status, "parse": parse.Status, "notify": posting.Status}
     shown = 0
     for widget in body(resources)["widgets"]:
         for metric in widget["properties"].get("metrics", []):

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import yaml
 
-from broadsheet import discover, notify, parse, publish, settings
+from broadsheet import discover, parse, posting, publish, settings
 from local.embedded import TEMPLATE
 from local.stack import translate
 
@@ -217,9 +217,9 @@ def test_alarms_watch_each_queue_and_function(resources: Resources) -> None:
         "ApproximateAgeOfOldestMessage": {"ParseQueue"},
         "IteratorAge": {"NotifyFunction"},
         "Errors": set(SETTINGS) - {"PublishFunction"},  # each failed run of it lies in the failures queue
-        "Throttles": {"NotifyFunction"},
         "Stored": {"parse"},
         "SourcesInTrouble": {"discover"},
+        "ChannelClosed": {"notify"},
     }
 
 
@@ -267,5 +267,5 @@ def test_every_parameter_and_output_says_what_it_is() -> None:
 
 
 def test_jobs_are_those_whose_outcomes_become_metrics() -> None:
-    kinds = {*get_args(discover.Status), *get_args(parse.Status), *get_args(notify.Status), *get_args(publish.Status)}
+    kinds = {*get_args(discover.Status), *get_args(parse.Status), *get_args(posting.Status), *get_args(publish.Status)}
     assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", kind) for kind in kinds)

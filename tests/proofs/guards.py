@@ -218,8 +218,8 @@ STORE = (
     Guard(
         name="the committed object stays",
         where="store:Articles.withdraw",
-        old="if committed.s3_key != key:",
-        new="if True:",
+        old="committed.s3_key != key:",
+        new="True:",
         witness="plain queue/deliver#2=twice",
     ),
     Guard(
@@ -321,9 +321,9 @@ NOTIFY = (
     ),
     Guard(
         name="a channel that says 429 waits",
-        where="notify:Notifier._settle_failure",
-        old="max(error.retry_after or 0.0, ",
-        new="max(0.0, ",
+        where="channels.exchange:retry_after",
+        old="return ",
+        new="return None and ",
         witness="busy",
     ),
     Guard(
@@ -335,14 +335,14 @@ NOTIFY = (
     ),
     Guard(
         name="a day's posts are counted",
-        where="notify:Notifier._is_over_cap",
+        where="posting:Poster._is_over_cap",
         old="if channel.daily_cap is None:",
         new="if True:",
         witness="hours",
     ),
     Guard(
         name="a digest is written down before it is posted",
-        where="notify:Notifier._post",
+        where="posting:Poster.post",
         old="self._deliveries.open_digest(",
         new="(lambda *_, **__: None)(",
         witness="hours notify/post#2=kill-after",
@@ -359,7 +359,7 @@ NOTIFY = (
         where="store:Articles.record",
         old="ConsistentRead=True",
         new="ConsistentRead=False",
-        witness="text notify/post#1=error notify/GetItem#2=stale",
+        witness="text notify/post#1=error notify/GetItem#4=stale",
     ),
     Guard(
         name="the sweep finds what the stream forgot",

@@ -114,7 +114,7 @@ class Notifier:
         if since >= until:
             return 0
         opened, reached = 0, since
-        for ids in _batched(self._articles.outbox(since, until), 100):
+        for ids in _batched(self._committed(since, until), 100):
             if self._clock() + TIME_FOR_A_POST > self._deadline:
                 break
             for record in self._readable(ids):
@@ -132,6 +132,11 @@ class Notifier:
             reached = until
         self._deliveries.save_swept_until(reached)
         return opened
+
+    def _committed(self, since: float, until: float) -> Iterator[str]:
+        yield from self._articles.outbox(since, until)
+        if any(channel.updates for channel in self._sources.channels):
+            yield from (change.id for change in self._articles.changes(since, until))
 
     def _open(self, channel: Channel, record: Record, telling: Telling, hold: Hold | None = None) -> None:
         at, reason = (hold.until, hold.reason) if hold else (None, "")

@@ -1,6 +1,7 @@
 """A revision is told where a channel asks: once, as an update that says what changed, in the first post's thread."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -8,7 +9,7 @@ import pytest
 
 from broadsheet.channels import delivery_id
 from broadsheet.deliveries import Telling
-from broadsheet.store import Record, Revision
+from broadsheet.store import Record
 from tests.stack.cloud import Cloud, KilledError, before, die
 from tests.stack.newsroom import LEASE, Newsroom, article_id
 from tests.stack.test_notify_doubt import BOT
@@ -29,24 +30,14 @@ def newsroom(cloud: Cloud, options: str = "burst: 10", kind: str = "webhook") ->
 
 
 def revise(room: Newsroom, n: int, **fields: Any) -> Record:
-    """Give an article its next revision, as a store does: another document, and the record pointing to it."""
+    """Give an article its next revision."""
     record = room.articles.record(article_id(n))
-    assert record and record.s3_key
-    before = room.articles.read(record.s3_key)
-    past = Revision(number=before.revision, at=before.fetched_at, changed=tuple(fields), s3_key=record.s3_key)
-    after = msgspec.structs.replace(before, revision=before.revision + 1, revisions=(*before.revisions, past), **fields)
-    key = record.s3_key.partition(".json")[0].partition("#")[0] + f"#{after.revision}.json"
-    room.cloud.s3.put_object(Bucket=room.cloud.bucket, Key=key, Body=msgspec.json.encode(after))
-    item: dict[str, Any] = {":title": {"S": after.title}, ":n": {"N": str(after.revision)}, ":key": {"S": key}}
-    room.cloud.dynamodb.update_item(
-        TableName=room.cloud.articles_table,
-        Key={"id": {"S": article_id(n)}},
-        UpdateExpression="SET title = :title, revision = :n, s3_key = :key",
-        ExpressionAttributeValues=item,
-    )
-    found = room.articles.record(article_id(n))
-    assert found
-    return found
+    assert record
+    document = msgspec.structs.replace(room.articles.read(record.s3_key or ""), **fields)
+    now = datetime.fromtimestamp(room.now, UTC)
+    made = room.articles.revise(record, document, now=now)
+    assert made
+    return made
 
 
 def told(room: Newsroom, channel: str = "room") -> list[tuple[str, str, str]]:
@@ -139,10 +130,10 @@ def test_an_update_of_what_a_channel_never_wanted_is_not_for_it_either(cloud: Cl
 
 def test_a_lost_document_costs_the_words_not_the_update(cloud: Cloud) -> None:
     room = newsroom(cloud)
-    record = room.commit(1, title="One")
-    room.notifier().announce(record)
+    room.notifier().announce(room.commit(1, title="One"))
     revised = revise(room, 1, title="Two")
-    cloud.s3.delete_object(Bucket=cloud.bucket, Key=record.s3_key or "")
+    [former] = room.articles.read(revised.s3_key or "").revisions
+    cloud.s3.delete_object(Bucket=cloud.bucket, Key=former.s3_key)
     room.notifier().announce(revised)
     assert told(room)[-1] == ("updated", "Two", "")
 
@@ -164,6 +155,20 @@ def test_whatever_call_dies_the_update_is_told_and_a_repeat_is_flagged(cloud: Cl
     assert {body["id"] for body in updates} == {delivery_id(article_id(1), "room", 2)}
     assert all(body["possible_repeat"] for body in updates[1:])
     assert room.deliveries.get(Telling(article_id(1), 2), "room").status == "sent"  # type: ignore[union-attr]  # it is there
+
+
+def test_an_update_that_the_stream_forgot_is_swept(cloud: Cloud) -> None:
+    room = newsroom(cloud)
+    room.notifier().announce(room.commit(1, title="One"))
+    room.now += 3 * 86400
+    room.notifier().sweep()
+    revise(room, 1, title="Two")
+    room.now += 3600
+    assert room.notifier().sweep() == 1
+    room.run()
+    assert [kind for kind, _, _ in told(room)] == ["new", "updated"]
+    room.now += 3600
+    assert room.notifier().sweep() == 0
 
 
 def test_a_digest_channel_hears_of_updates_when_its_digest_is_due(cloud: Cloud) -> None:

@@ -30,7 +30,7 @@ from broadsheet.originals import Originals
 from broadsheet.queue import ArticleMessage, Failure, MessageError, Queue, decode, group
 from broadsheet.robots import MAX_BYTES, Robots, from_answer
 from broadsheet.source import Source, Sources
-from broadsheet.store import Articles, Record, StoredArticle, StoreError, document, object_key
+from broadsheet.store import MAX_SOURCES, Articles, Record, StoredArticle, StoreError, document, object_key
 from broadsheet.summary import summarize
 
 Status = Literal["stored", "known", "unavailable", "postponed", "given-up", "unfinished"]
@@ -423,7 +423,7 @@ class Parser:
         if record.status == "alias" and record.target:
             record = self._articles.record(record.target) or record
         self._articles.withdraw(record, object_key(record.id, message.source, message.first_seen))
-        if record.status == "stored" and message.source not in record.sources:
+        if record.status == "stored" and message.source not in record.sources and len(record.sources) < MAX_SOURCES:
             now = datetime.fromtimestamp(self._clock(), UTC)
             self._articles.add_source(record.id, message.source, announce=self._is_news(message), now=now)
         return self._outcome(item, "known", title=record.title, record=record)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # A record is for lists and channels, and an item holds 400 KB at most; the object has everything whole.
 MAX_TITLE, MAX_SUMMARY, MAX_URL, MAX_NAMES = 1000, 2000, 8000, 30
 READERS = 10  # objects read at once: as many connections as boto3 keeps
+MAX_SOURCES = 1000  # noted of an article, 63 bytes each, twice: further ones are not told of it
 
 
 class StoreError(BroadsheetError):

@@ -1,8 +1,11 @@
 """`broadsheet dlq`: what was given up is listed with its reason, sent again as if new, or dropped; nothing is lost."""
 
+import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
@@ -86,7 +89,7 @@ def test_what_is_no_article_message_stays(dead: Cloud) -> None:
 
 
 def test_a_death_after_the_send_keeps_the_message(dead: Cloud) -> None:
-    with before(dead.sqs, "DeleteMessage", die), pytest.raises(KilledError):
+    with before(dead.sqs, "DeleteMessageBatch", die), pytest.raises(KilledError):
         run("redrive", "--reason", "timeout")
     assert len(dead.messages(dead.queue_url)) == 1
     assert "timeout" in reasons(dead)
@@ -109,3 +112,23 @@ def test_a_drop_asks_first(dead: Cloud) -> None:
 def test_nothing_is_chosen_by_mistake(dead: Cloud, words: tuple[str, ...]) -> None:
     assert run(*words).exit_code == 2
     assert len(reasons(dead)) == 4
+
+
+def test_hundreds_are_held_listed_and_sent_again_by_source_and_reason(
+    dead: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # moto looks at every message at every call, and at the clock for each: its own way of asking that takes minutes
+    monkeypatch.setattr("moto.sqs.models.unix_time_millis", lambda: time.time() * 1000)
+    queue = Queue(dead.sqs, dead.queue_url, dead.dead_letter_url)
+    for n in range(300):
+        parked_one = msgspec.structs.replace(message(f"m{n}"), source=("mill", "quay", "pier")[n % 3])
+        queue.give_up(encode(parked_one), Failure(reason=("timeout", "connect")[n % 2], error="x"))
+    assert len(run("list").output.splitlines()) == 305, "300, four others, and their number"
+    assert run("redrive", "--source", "mill", "--reason", "connect").output.strip() == "50 sent again"
+    assert run("redrive", "--source", "mill").output.strip() == "50 sent again"
+    again = [decode(one["Body"], message_id="") for one in dead.messages(dead.queue_url)]
+    assert sorted(one.id for one in again) == sorted(f"m{n}" for n in range(0, 300, 3))
+    listed = json.loads(run("list", "--json").output)
+    assert (len(listed), sum(one["reason"] == "connect" for one in listed)) == (204, 100)
+    assert "100 dropped" in run("drop", "--source", "quay", "--yes").output
+    assert len(reasons(dead)) == 104

@@ -76,7 +76,17 @@ def parse(
     seconds: float = 120,
     fetch: Literal["page", "feed"] = "page",
 ) -> dict[str, Outcome]:
-    parser = Parser(
+    parser = parser_of(cloud, client, delay=delay, seconds=seconds, fetch=fetch)
+    bodies = [(f"m{n}", encode(one)) for n, one in enumerate(messages)]
+    outcomes = parser.run(bodies)
+    assert sorted(one.message_id for one in outcomes) == sorted(id for id, _ in bodies), "one outcome a message"
+    return {one.message_id: one for one in outcomes}
+
+
+def parser_of(
+    cloud: Cloud, client: Client, *, delay: float = 0, seconds: float = 120, fetch: Literal["page", "feed"] = "page"
+) -> Parser:
+    return Parser(
         articles=Articles(cloud.dynamodb, cloud.articles_table, cloud.s3, cloud.bucket),
         originals=Originals(cloud.dynamodb, cloud.state_table),
         hosts=Hosts(cloud.dynamodb, cloud.state_table, run="run", lease=150),
@@ -87,10 +97,6 @@ def parse(
         sleep=lambda _: None,
         deadline=NOW + seconds,
     )
-    bodies = [(f"m{n}", encode(one)) for n, one in enumerate(messages)]
-    outcomes = parser.run(bodies)
-    assert sorted(one.message_id for one in outcomes) == sorted(id for id, _ in bodies), "one outcome a message"
-    return {one.message_id: one for one in outcomes}
 
 
 def statuses(outcomes: dict[str, Outcome]) -> list[str]:
@@ -165,6 +171,21 @@ def test_what_aws_will_never_take_does_not_go_round_for_ever(cloud: Cloud) -> No
     with before(cloud.dynamodb, "PutItem", refuse, nth=2):  # the first keeps the robots.txt
         assert statuses(parse(cloud, Scripted(page), [message(0)])) == ["given-up"]
     assert given_up(cloud) == [message(0).url]
+
+
+def test_what_nobody_expected_is_parked_with_its_exception_and_its_place(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def stumble(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("of no words")
+
+    monkeypatch.setattr("broadsheet.parse.summarize", stumble)
+    assert statuses(parse(cloud, Scripted(page), [message(0)])) == ["given-up"]
+    (parked,) = cloud.messages(cloud.dead_letter_url)
+    said = {name: value["StringValue"] for name, value in parked["MessageAttributes"].items()}
+    assert (said["reason"], said["error"]) == ("unexpected", "ZeroDivisionError: of no words")
+    assert said["place"].endswith("in stumble")
+    assert decode(parked["Body"], message_id="m") == message(0)
 
 
 @pytest.mark.parametrize("operation", ["BatchGetItem", "UpdateItem", "GetItem", "PutItem"])

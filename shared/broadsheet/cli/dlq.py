@@ -1,10 +1,10 @@
 """`broadsheet dlq`: the messages that were given up, why, and sending them round once more."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import msgspec
@@ -68,12 +68,29 @@ def parked(sqs: "SQSClient", url: str) -> Iterator[list[Parked]]:
                 )
         yield sorted(held.values(), key=lambda one: one.sent_at)
     finally:
-        for one in held.values():
-            # of a message deleted meanwhile SQS takes this without a word, or says that it is gone
-            try:
-                sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=one.receipt, VisibilityTimeout=0)
-            except sqs.exceptions.ClientError:
-                continue
+        for ten in _tens(held.values()):
+            # of messages deleted meanwhile SQS says that they are gone, which the answer may
+            sqs.change_message_visibility_batch(
+                QueueUrl=url,
+                Entries=[
+                    {"Id": str(i), "ReceiptHandle": one.receipt, "VisibilityTimeout": 0} for i, one in enumerate(ten)
+                ],
+            )
+
+
+def _delete(sqs: "SQSClient", url: str, messages: Sequence[Parked]) -> None:
+    for ten in _tens(messages):
+        sqs.delete_message_batch(
+            QueueUrl=url, Entries=[{"Id": str(i), "ReceiptHandle": one.receipt} for i, one in enumerate(ten)]
+        )
+
+
+def _tens(messages: Iterable[Parked]) -> Iterator[list[Parked]]:
+    """As many as one call takes."""
+    left = list(messages)
+    while left:
+        yield left[:10]
+        del left[:10]
 
 
 def redrive(sqs: "SQSClient", url: str, parse_url: str, messages: Sequence[Parked], *, now: float) -> list[Parked]:
@@ -81,16 +98,14 @@ def redrive(sqs: "SQSClient", url: str, parse_url: str, messages: Sequence[Parke
 
     Sent before it is deleted: whoever is interrupted in between sends it twice, and loses none.
     """
-    queue = Queue(sqs, parse_url)
-    stay: list[Parked] = []
+    again: dict[str, ArticleMessage] = {}
     for one in messages:
-        message = one.message
-        again = message and msgspec.structs.replace(message, attempt=0, hops=0, not_before=0.0, reason="redriven")
-        if again is None or queue.send([again], now=now):
-            stay.append(one)
-        else:
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=one.receipt)
-    return stay
+        if message := one.message:
+            again[one.id] = msgspec.structs.replace(message, attempt=0, hops=0, not_before=0.0, reason="redriven")
+    refused = Queue(sqs, parse_url).send(list(again.values()), now=now)
+    sent = [one for one in messages if one.id in again and not any(again[one.id] is no for no in refused)]
+    _delete(sqs, url, sent)
+    return [one for one in messages if one not in sent]
 
 
 @click.group("dlq")
@@ -102,6 +117,7 @@ def _choice(command: F) -> F:
     """The arguments that choose messages."""
     command = click.argument("ids", nargs=-1, metavar="[ID]...")(command)
     command = click.option("--reason", help="All that were given up for this reason.")(command)
+    command = click.option("--source", help="All of this source; with --reason, those of both.")(command)
     return click.option("--all", "every", is_flag=True, help="All of them.")(command)
 
 
@@ -126,11 +142,11 @@ def list_(as_json: bool, deployment: Deployment) -> None:
 @_choice
 @json_option
 @on_deployment
-def show(ids: tuple[str, ...], *, reason: str | None, every: bool, as_json: bool, deployment: Deployment) -> None:
+def show(*, as_json: bool, deployment: Deployment, **choice: Any) -> None:
     """Show messages whole, with the exception that ended them and its place. IDs may be shortened."""
     sqs, url = _queue(deployment)
     with parked(sqs, url) as messages:
-        chosen = _chosen(messages, ids, reason, every)
+        chosen = _chosen(messages, **choice)
         if as_json:
             show_json(chosen)
             return
@@ -145,11 +161,11 @@ def show(ids: tuple[str, ...], *, reason: str | None, every: bool, as_json: bool
 @_choice
 @json_option
 @on_deployment
-def redrive_(ids: tuple[str, ...], *, reason: str | None, every: bool, as_json: bool, deployment: Deployment) -> None:
+def redrive_(*, as_json: bool, deployment: Deployment, **choice: Any) -> None:
     """Send messages to parse again, with all their tries before them. Exit code 1 if any stays."""
     sqs, url = _queue(deployment)
     with parked(sqs, url) as messages:
-        chosen = _chosen(messages, ids, reason, every)
+        chosen = _chosen(messages, **choice)
         stay = redrive(sqs, url, deployment.output("ParseQueueUrl"), chosen, now=time.time())
         for one in stay:
             click.echo(
@@ -165,13 +181,12 @@ def redrive_(ids: tuple[str, ...], *, reason: str | None, every: bool, as_json: 
 @click.confirmation_option(prompt="They are gone for good then. Drop them?")
 @json_option
 @on_deployment
-def drop(ids: tuple[str, ...], *, reason: str | None, every: bool, as_json: bool, deployment: Deployment) -> None:
+def drop(*, as_json: bool, deployment: Deployment, **choice: Any) -> None:
     """Delete messages."""
     sqs, url = _queue(deployment)
     with parked(sqs, url) as messages:
-        chosen = _chosen(messages, ids, reason, every)
-        for one in chosen:
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=one.receipt)
+        chosen = _chosen(messages, **choice)
+        _delete(sqs, url, chosen)
         _done("dropped", "dropped", len(chosen), as_json)
 
 
@@ -186,11 +201,22 @@ def _queue(deployment: Deployment) -> "tuple[SQSClient, str]":
     return deployment.client("sqs"), deployment.output("DeadLetterQueueUrl")
 
 
-def _chosen(messages: list[Parked], ids: tuple[str, ...], reason: str | None, every: bool) -> list[Parked]:
+def _chosen(
+    messages: list[Parked], *, ids: tuple[str, ...], reason: str | None, source: str | None, every: bool
+) -> list[Parked]:
     """The messages meant; an id that means none, or several, is an error."""
-    if not (ids or reason or every):
-        raise click.UsageError("name ids, a --reason, or --all")
+    if not (ids or reason or source or every):
+        raise click.UsageError("name ids, a --reason, a --source, or --all")
     for id in ids:
         if (found := sum(one.id.startswith(id) for one in messages)) != 1:
             raise click.BadParameter(f"{id} is the beginning of {found} messages", param_hint="ID")
-    return [one for one in messages if every or one.reason == reason or one.id.startswith(ids or ("-",))]
+    return [
+        one
+        for one in messages
+        if every or one.id.startswith(ids or ("-",)) or ((reason or source) and _is_of(one, reason, source))
+    ]
+
+
+def _is_of(one: Parked, reason: str | None, source: str | None) -> bool:
+    message = one.message
+    return reason in (None, one.reason) and source in (None, message.source if message else "")

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 WINDOW = 7 * 86400  # seconds: agencies' copy is reprinted within days, and weeklies follow within the week
-
 PATIENCE = 1.0  # seconds that a copy waits for another's commit: ten times what one usually takes
 
 log = logging.getLogger("broadsheet.originals")

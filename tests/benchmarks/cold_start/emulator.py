@@ -150,6 +150,7 @@ class World:
             "ARTICLES_TABLE": "ArticlesTable",
             "BUCKET": "bucket",
             "PARSE_QUEUE_URL": url,
+            "POLLS_QUEUE_URL": url.replace("parse", "polls"),
             "DEAD_LETTER_QUEUE_URL": url.replace("parse", "dead"),
             "SECRETS_PATH": "/secrets",
             "CONTACT": "measuring@example.org",

@@ -82,4 +82,7 @@ def test_the_same_words_work_on_what_make_run_left(tmp_path: Path, monkeypatch: 
     assert why.exit_code == 0, why.output
     told = json.loads(why.output)
     assert (told["stopped_by"], told["delivery"]["status"]) == (None, "sent")
+    preview = run("preview", "https://ferry.example/clock", "--channel", "town", "--local")
+    assert "town (slack)" in preview.output
+    assert "The clock strikes → https://ferry.example/clock" in preview.output
     assert "no stack" not in run("dlq", "list", "--local").output

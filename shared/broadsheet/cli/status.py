@@ -10,12 +10,14 @@ from typing import Any
 
 import click
 import msgspec
+from botocore.exceptions import ClientError
 
 from broadsheet import polling
 from broadsheet.cli.answers import json_option, show_json
 from broadsheet.cli.deployment import Deployment, on_deployment
+from broadsheet.errors import BroadsheetError
 from broadsheet.polling import PollState
-from broadsheet.source import Source
+from broadsheet.source import Source, Sources
 
 RUNBOOK = "docs/runbook.md"
 QUEUES = {"waiting": "ParseQueueUrl", "given up": "DeadLetterQueueUrl", "failed runs": "FailuresQueueUrl"}
@@ -90,10 +92,10 @@ def look(deployment: Deployment, *, now: float, hours: float) -> Status:
         queues = {name: pool.submit(_depth, deployment, output) for name, output in QUEUES.items()}
         articles = pool.submit(_stored, deployment, now)
         failures = pool.submit(_failures, deployment, now - hours * 3600)
-        sources = deployment.sources
+        sources, unread = _sources(deployment)
         states = deployment.polls.states([one.id for one in sources.sources])
         deliveries = {one.id: pool.submit(deployment.deliveries.waiting, one.id) for one in sources.channels}
-    troubled = [one for source in sources.sources for one in _standing(source, states.get(source.id))]
+    troubled = unread + [one for source in sources.sources for one in _standing(source, states.get(source.id))]
     counted = Counter(state.trouble or "well" for state in states.values())
     due = sum(polling.is_due(states.get(source.id), now=now) for source in sources.sources)
     return Status(
@@ -128,6 +130,14 @@ def lines(deployment: Deployment, terms: str, *, since: float) -> Iterator[dict[
                     continue
                 if isinstance(line, dict):
                     yield {"at": event["timestamp"] / 1000, **line}
+
+
+def _sources(deployment: Deployment) -> tuple[Sources, list[Standing]]:
+    """The sources file; one that can't be read is what is to be told, and keeps nothing else from being told."""
+    try:
+        return deployment.sources, []
+    except (BroadsheetError, ClientError) as error:
+        return Sources(sources=()), [Standing("sources file", "broken", str(error))]
 
 
 def _alarms(deployment: Deployment) -> list[Alarm]:

@@ -1,8 +1,12 @@
 """`sam deploy` into a local AWS that judges every call by the stack's own roles and policies, over TLS."""
 
 import json
+import subprocess
+import sys
+import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -12,6 +16,11 @@ from botocore.exceptions import ClientError
 from broadsheet.store import Record, StoredArticle
 from local.build import BuildError, build
 from local.deployment import CHANNELS, STACK, Deployment, DeploymentError
+from local.ministack import ROOT
+from tests.hostile.loopback import answer, script, serving
+from tests.stack.newsstand import item, page, rss
+
+HTML = {"Content-Type": "text/html"}
 
 pytestmark = pytest.mark.timeout(900)  # sam build from nothing, two deployments, a deletion
 
@@ -21,6 +30,7 @@ class Story:
 
     def __init__(self, deployment: Deployment) -> None:
         self.deployment = deployment
+        self.folder = tempfile.TemporaryDirectory()
         self.site = deployment.site
         self.created = deployment.deploy()
         self.found = deployment.invoke("DiscoverFunctionName", {"job": "poll"})
@@ -36,10 +46,46 @@ class Story:
         deployment.settle(60)
         self.records_after_update = deployment.records()
         self.posts_after_update = len(deployment.receiver.accepted)
+        self.newcomer = self.follow_the_readme()
         self.without_its_role = self.poll_without_permissions()
         outputs = deployment.outputs()
         self.deleted = deployment.delete()
         self.kept = self.what_remains(outputs)
+        self.folder.cleanup()
+
+    def follow_the_readme(self) -> dict[str, Any]:
+        """A newcomer's steps on the deployed stack: a source added, status, the post seen, the article's history."""
+        aws, file = self.deployment.aws, Path(self.folder.name) / "sources.yaml"
+        file.write_bytes(aws.client("s3").get_object(Bucket="settings", Key="sources.yaml")["Body"].read())
+        pages: dict[str, bytes] = {"/robots.txt": answer(status="404 Not Found")}
+        with serving(script(pages)) as paper:
+            site = paper.url("").rstrip("/")
+            pages["/"] = answer(b"<link rel=alternate type=application/rss+xml href=/feed>", headers=HTML)
+            pages["/feed"] = answer(rss(item("/2026/newcomer", site=site), link=site))
+            pages["/2026/newcomer"] = answer(page("What a newcomer saw"), headers=HTML)
+            typed = ("--id", "newcomer", "--channel", "town", "--file", str(file), "--allow", "127.0.0.0/8")
+            added = self.type("sources", "add", site, *typed)
+            aws.client("s3").put_object(Bucket="settings", Key="sources.yaml", Body=file.read_bytes())
+            found = self.deployment.invoke("DiscoverFunctionName", {"job": "poll"})
+            self.deployment.settle(60)
+            url = f"{site}/2026/newcomer"
+            status, article = self.type("status", "--json"), self.type("article", url, "--no-log", "--json")
+        posts = [post for post in self.deployment.receiver.accepted if url in json.dumps(post.payload)]
+        return {
+            "added": added,
+            "found": found,
+            "status": json.loads(status),
+            "article": json.loads(article),
+            "posts": posts,
+        }
+
+    def type(self, *words: str) -> str:
+        """What the command line says, in a process of its own with the local AWS's credentials."""
+        program = [sys.executable, "-m", "broadsheet.cli", *words]
+        environment = {**self.deployment.aws.environment, "PYTHONPATH": str(ROOT / "shared")}
+        ran = subprocess.run(program, env=environment, cwd=ROOT, capture_output=True, text=True, check=False)
+        assert "Traceback" not in ran.stderr, ran.stderr
+        return ran.stdout
 
     def read_objects(self) -> dict[str, bytes]:
         s3, bucket = self.deployment.aws.client("s3"), self.deployment.outputs()["BucketName"]
@@ -141,6 +187,21 @@ def test_a_second_deployment_changes_what_was_asked_and_keeps_the_rest(story: St
 def test_nothing_is_found_or_posted_again_after_it(story: Story) -> None:
     assert set(story.found_again) <= {"not-modified", "nothing-new"}
     assert story.posts_after_update == sum(story.posts.values())
+
+
+def test_a_newcomer_adds_a_source_and_sees_its_post(story: Story) -> None:
+    newcomer = story.newcomer
+    assert "added to" in newcomer["added"]
+    assert newcomer["found"]["found"] == 1
+    (post,) = newcomer["posts"]
+    assert post.path == "/slack/town"
+    assert "What a newcomer saw" in json.dumps(post.payload)
+    assert newcomer["article"]["record"]["source"] == "newcomer"
+    assert newcomer["article"]["deliveries"]["town"]["status"] == "sent"
+    status = newcomer["status"]
+    assert status["sources"]["listed"] == 5
+    assert status["queues"]["waiting"] == [0, 0, 0]
+    assert status["deliveries"] == dict.fromkeys(CHANNELS, 0)
 
 
 def test_a_role_without_permissions_can_do_nothing(story: Story) -> None:

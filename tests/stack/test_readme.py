@@ -9,14 +9,16 @@ from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import get_args
 
 import boto3
 import pytest
 from click.testing import CliRunner
 
-from broadsheet import source
+from broadsheet import discover, notify, parse, source
 from broadsheet.cli import main
 from local.embedded import EmbeddedAws
+from local.watch import Watch
 from tests.unit.channels.loopback import Answer, listening
 
 ROOT = Path(__file__).parents[2]
@@ -106,6 +108,8 @@ def test_command(command: str, copy: Path, request: pytest.FixtureRequest) -> No
             keeps_a_channel(command.split()[2:], copy)
         case ["broadsheet", "import"]:
             imports(command, copy)
+        case ["broadsheet", "status" | "article" | "enqueue" | "export" | "cost"]:
+            runs(command, copy)
         case _:
             pytest.fail(f"no check for {command!r}")
 
@@ -148,3 +152,39 @@ def imports(command: str, copy: Path) -> None:
         assert "1 known, 1 skipped" in CliRunner().invoke(main, arguments).output
         listed = aws.client("s3").list_objects_v2(Bucket=aws.resource("Bucket"))["Contents"]
         assert [found["Key"].split("/")[2:4] for found in listed] == [["source=rfi-zh", "date=2025-11-23"]]
+
+
+def runs(command: str, copy: Path) -> None:
+    """A command about a stack, on an empty one: it comes to its end and says so."""
+    arguments = command.replace("articles.jsonl", str(copy / "articles.jsonl")).split()[1:]
+    with EmbeddedAws() as aws, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        boto3.DEFAULT_SESSION = None
+        Watch(aws).judge()
+        result = CliRunner().invoke(main, arguments)
+    said = {
+        "status": "broadsheet: 1 alarm up",  # a new stack has stored nothing yet
+        "article": "no record of https://example.org/a",
+        "enqueue": "enqueued as ",
+        "export": "0 articles in",
+        "cost": "per million articles stored",
+    }
+    assert said[arguments[0]] in result.output
+
+
+def test_the_command_line_completes_its_words() -> None:
+    program = [str(ROOT / ".venv" / "bin" / "broadsheet")]
+    environment = {"PATH": os.environ["PATH"], "_BROADSHEET_COMPLETE": "zsh_source"}
+    sourced = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
+    assert "#compdef broadsheet" in sourced.stdout
+    asked = {"_BROADSHEET_COMPLETE": "bash_complete", "COMP_WORDS": "broadsheet st", "COMP_CWORD": "1"}
+    completed = subprocess.run(program, env=environment | asked, capture_output=True, text=True, check=False)
+    assert completed.stdout.split() == ["plain,status"]
+    assert "_BROADSHEET_COMPLETE=bash_source broadsheet" in (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_the_metric_table_names_every_end_there_is() -> None:
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("| metric, by")[2].partition("\n\n")[0]
+    named = set(re.findall(r"`([A-Z]\w+)`", table))
+    kinds = {*get_args(discover.Status), *get_args(parse.Status), *get_args(notify.Status)}
+    assert {"".join(word.capitalize() for word in kind.split("-")) for kind in kinds} <= named

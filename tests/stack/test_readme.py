@@ -15,7 +15,7 @@ import boto3
 import pytest
 from click.testing import CliRunner
 
-from broadsheet import discover, notify, parse, source
+from broadsheet import discover, parse, posting, publish, source
 from broadsheet.cli import main
 from local.embedded import EmbeddedAws
 from local.watch import Watch
@@ -186,5 +186,5 @@ def test_the_command_line_completes_its_words() -> None:
 def test_the_metric_table_names_every_end_there_is() -> None:
     table = (ROOT / "README.md").read_text(encoding="utf-8").partition("| metric, by")[2].partition("\n\n")[0]
     named = set(re.findall(r"`([A-Z]\w+)`", table))
-    kinds = {*get_args(discover.Status), *get_args(parse.Status), *get_args(notify.Status)}
+    kinds = {*get_args(discover.Status), *get_args(parse.Status), *get_args(posting.Status), *get_args(publish.Status)}
     assert {"".join(word.capitalize() for word in kind.split("-")) for kind in kinds} <= named

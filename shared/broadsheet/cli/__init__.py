@@ -12,6 +12,7 @@ from broadsheet.cli.export import export_
 from broadsheet.cli.failures import failures_
 from broadsheet.cli.look import extract_, fetch_
 from broadsheet.cli.preview import preview
+from broadsheet.cli.search import search_
 from broadsheet.cli.sources import sources_
 from broadsheet.cli.status import status_
 from broadsheet.cli.why import why
@@ -40,7 +41,7 @@ def main() -> None:
 
 COMMANDS = (
     *(status_, article_, enqueue, import_, export_, dlq_, failures_),
-    *(sources_, channels_, preview, extract_, fetch_, why, cost_),
+    *(search_, sources_, channels_, preview, extract_, fetch_, why, cost_),
 )
 for command in COMMANDS:
     main.add_command(command)

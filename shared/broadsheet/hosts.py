@@ -1,7 +1,9 @@
-"""What is known of a host across all workers: whose turn it is to ask it, and what its robots.txt says.
+"""What is known of a host across all workers: whose turn it is, who waits in line, and what its robots.txt says.
 
 A host's turn is one item, taken by a conditional update and given back with the earliest time of the next request.
-Whoever holds it may make one request after another; nobody else may make any.
+Whoever holds it may make one request after another; nobody else may make any. The line is where those who found the
+host busy take a place, so that each comes back when it is due rather than all at once. A place is advice, the turn
+decides: one that is lost with its worker costs the host a moment of rest and nobody an article.
 """
 
 import uuid
@@ -24,20 +26,28 @@ KEPT_FOR = 30 * 86400  # of a host nobody asks any more, the item goes after a m
 
 
 class BusyError(BroadsheetError):
-    """The host is being asked by another worker, or wants to be left alone until `until` (epoch seconds)."""
+    """The host is being asked by another worker, or wants to be left alone until `until` (epoch seconds).
 
-    def __init__(self, host: str, until: float, reason: str = "busy") -> None:
-        super().__init__(host, reason)
+    `delay` is what it was last known to want between two requests, in seconds.
+    """
+
+    def __init__(self, host: str, until: float, *, delay: float = 0.0) -> None:
+        super().__init__(host, "busy")
         self.until = until
+        self.delay = delay
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """Ours until `lease_until`. `failures` counts the visits in a row that ended with the host in trouble."""
+    """Ours until `lease_until`. `failures` counts the visits in a row that ended with the host in trouble.
+
+    `delay` is what the host was last known to want between two requests, in seconds.
+    """
 
     host: str
     owner: str
     lease_until: float
     failures: int = 0
+    delay: float = 0.0
 
 
 class Hosts:
@@ -78,22 +88,52 @@ class Hosts:
             turn = from_item(refused.response["Item"])  # type: ignore[typeddict-item]  # absent from the stubs
             next_at, lease_until = turn.get("next_at", 0), turn.get("lease_until", 0)
             # A worker seldom keeps its whole lease; five seconds later is soon enough to look again.
-            raise BusyError(host, max(next_at, min(lease_until, now + 5))) from refused
-        return Turn(host, owner, now + self._lease, from_item(answer["Attributes"]).get("failures", 0))
+            raise BusyError(host, max(next_at, min(lease_until, now + 5)), delay=turn.get("delay", 0.0)) from refused
+        taken = from_item(answer["Attributes"])
+        return Turn(host, owner, now + self._lease, taken.get("failures", 0), taken.get("delay", 0.0))
 
-    def give_back(self, turn: Turn, *, next_at: float, failures: int = 0) -> None:
-        """End the turn: nobody asks the host before `next_at`. A lease that ran out meanwhile is left to its owner."""
+    def give_back(self, turn: Turn, *, next_at: float, failures: int = 0, delay: float = 0.0) -> None:
+        """End the turn: nobody asks the host before `next_at`, and it wants `delay` seconds between two requests.
+
+        A lease that ran out meanwhile is left to its owner.
+        """
         with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
             self._dynamodb.update_item(
                 TableName=self._table,
                 Key=_key(turn.host, "turn"),
-                UpdateExpression="SET lease_until = :none, next_at = :next, failures = :failures REMOVE #owner",
+                UpdateExpression="SET lease_until = :none, next_at = :next, failures = :failures, #delay = :delay "
+                "REMOVE #owner",
                 ConditionExpression="#owner = :owner",
-                ExpressionAttributeNames={"#owner": "owner"},
+                ExpressionAttributeNames={"#owner": "owner", "#delay": "delay"},
                 ExpressionAttributeValues=to_item(
-                    {":none": 0, ":next": next_at, ":failures": failures, ":owner": turn.owner}
+                    {":none": 0, ":next": next_at, ":failures": failures, ":delay": delay, ":owner": turn.owner}
                 ),
             )
+
+    def line_up(self, host: str, count: int, *, spacing: float, start: float) -> float:
+        """Take `count` places in the host's line, `spacing` seconds apart; returns the first's time, `start` or later.
+
+        Two updates at most but for races, since none can say "the later of the two". A call that is repeated, or that
+        loses one race after another, only makes the line longer, or doesn't enter it.
+        """
+        for _ in range(2):
+            for change, condition in (
+                ("tail = tail + :length", "tail >= :start"),
+                ("tail = :start + :length", "attribute_not_exists(tail) OR tail < :start"),
+            ):
+                with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
+                    answer = self._dynamodb.update_item(
+                        TableName=self._table,
+                        Key=_key(host, "line"),
+                        UpdateExpression=f"SET {change}, expires_at = :expires",
+                        ConditionExpression=condition,
+                        ExpressionAttributeValues=to_item(
+                            {":length": count * spacing, ":start": start, ":expires": int(start) + KEPT_FOR}
+                        ),
+                        ReturnValues="UPDATED_NEW",
+                    )
+                    return float(from_item(answer["Attributes"])["tail"]) - count * spacing
+        return start
 
     @contextmanager
     def borrowed(
@@ -122,7 +162,7 @@ class Hosts:
             yield borrow
         finally:
             for turn in turns.values():
-                self.give_back(turn, next_at=clock() + delay, failures=turn.failures)
+                self.give_back(turn, next_at=clock() + delay, failures=turn.failures, delay=turn.delay)
 
     def robots(self, origin: str, *, now: float) -> Robots | None:
         """What is kept of the origin's robots.txt; None when it has to be fetched (again)."""

@@ -7,6 +7,7 @@ never loses it.
 """
 
 import logging
+import math
 import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +41,7 @@ MAX_HOSTS = 16  # visited at once; a batch of 50 seldom has more, and threads wa
 MAX_WAIT = 1.0  # seconds; a longer crawl delay goes through the queue, for waiting is billed
 MAX_ATTEMPTS = 10  # with doubling from a minute, capped at two hours: about eight hours of trying
 MAX_RETRY_DELAY = 7200.0
+SLACK_OF_DELAY, SLACK_OF_FETCH = 1.1, 0.5  # more between places in line than a delay: batches gather for seconds
 MAX_CRAWL_DELAY = 3600.0  # seconds; more than that is a mistake, and would hold messages past their retention
 MAX_HOPS = 5  # redirects, as browsers' 20 are never met on news sites and our budget is time
 TIME_FOR_A_PAGE = 25.0  # seconds a visit needs before the deadline to start another page: the fetch, then two writes
@@ -178,7 +180,8 @@ class Parser:
     def _visit(self, host: str, items: list[_Item]) -> list[Outcome]:
         """Fetch a host's pages one after another while its delay and our time allow; send the rest again."""
         outcomes: list[Outcome] = []
-        waiting = list(items)
+        # Whose place in line came first is first; who has none yet steps back.
+        waiting = sorted(items, key=lambda item: item.message.place or math.inf)
         fetching = [item for item in items if self._needs_page(item.message)]
         for item in items:
             if item not in fetching:
@@ -188,11 +191,11 @@ class Parser:
             return outcomes
         delay = max(self._source(item.message).delay for item in waiting)
         if not self._time_for_a_page():
-            return outcomes + self._postpone(waiting, self._clock(), delay, "deadline")
+            return outcomes + self._postpone(host, waiting, self._clock(), delay, "deadline")
         try:
             turn = self._hosts.take(host, now=self._clock())
         except BusyError as busy:
-            return outcomes + self._postpone(waiting, busy.until, delay, "host-busy")
+            return outcomes + self._postpone(host, waiting, busy.until, max(delay, busy.delay), "host-busy")
         except (ClientError, BotoCoreError) as error:
             return outcomes + [self._after_aws_error(item, error) for item in waiting]
         visit = _Visit(turn=turn, delay=delay, failures=turn.failures)
@@ -204,8 +207,8 @@ class Parser:
                     outcomes.append(outcome)
         finally:
             next_at = self._clock() + (max(visit.pause, visit.delay) if visit.requests else 0.0)
-            self._give_back(turn, next_at, visit.failures)
-        return outcomes + self._postpone(waiting, max(next_at, visit.other_until), visit.delay, visit.why)
+            self._give_back(visit, next_at)
+        return outcomes + self._postpone(host, waiting, max(next_at, visit.other_until), visit.delay, visit.why)
 
     def _may_ask(self, visit: _Visit) -> bool:
         """Wait out a short crawl delay; False where it is long or our time runs out."""
@@ -222,16 +225,16 @@ class Parser:
         """One request to the host: its robots.txt (None: the item is still to come) or the item's page."""
         url = item.message.url
         try:
-            robots = self._robots_of(url, visit)
+            robots, asked = self._robots_of(url, visit)
         except BusyError as busy:
             visit.pause, visit.other_until, visit.why = MAX_WAIT, busy.until, "host-busy"
             return None
         except FetchTransient as error:
             self._trouble(visit, error)
             return self._after_failure(item, error)
-        if robots is None:
-            return None
         visit.delay = max(visit.delay, min(robots.crawl_delay(AGENT) or 0.0, MAX_CRAWL_DELAY))
+        if asked:
+            return None
         if not robots.allows(url, AGENT):
             return self._without_page(item, "robots-disallowed")
         return self._page(item, visit, robots)
@@ -245,20 +248,20 @@ class Parser:
             visit.failures += 1
             visit.why = "host-paused"
 
-    def _give_back(self, turn: Turn, next_at: float, failures: int) -> None:
+    def _give_back(self, visit: _Visit, next_at: float) -> None:
         try:
-            self._hosts.give_back(turn, next_at=next_at, failures=failures)
+            self._hosts.give_back(visit.turn, next_at=next_at, failures=visit.failures, delay=visit.delay)
         except (ClientError, BotoCoreError) as error:
             # The lease ends by itself, later than it need; the visit's outcomes stand.
-            log.warning("turn not given back", extra={"host": turn.host, "reason": type(error).__name__})
+            log.warning("turn not given back", extra={"host": visit.turn.host, "reason": type(error).__name__})
 
-    def _robots_of(self, url: str, visit: _Visit) -> Robots | None:
-        """The robots.txt that governs a URL; None when the host was asked for it just now, which is its one request."""
+    def _robots_of(self, url: str, visit: _Visit) -> tuple[Robots, bool]:
+        """The robots.txt that governs a URL, and whether the host was asked for it just now: then its page waits."""
         origin = _origin(url)
         now = self._clock()
         robots, until = self._robots.get(origin, (None, 0.0))
         if robots is not None and until > now:
-            return robots
+            return robots, False
         robots = self._hosts.robots(origin, now=now)
         asked = robots is None
         if robots is None:
@@ -266,7 +269,7 @@ class Parser:
             robots = from_answer(status, body)
             self._hosts.keep_robots(origin, status=status, body=body, now=now)
         self._robots[origin] = robots, now + ROBOTS_IN_MEMORY
-        return None if asked else robots
+        return robots, asked
 
     def _ask_robots(self, origin: str, visit: _Visit) -> tuple[int, bytes]:
         """Fetch a robots.txt, following it to other hosts (RFC 9309 §2.3.1.2) under their turns."""
@@ -327,7 +330,9 @@ class Parser:
         message = item.message
         if message.hops >= MAX_HOPS:
             return self._without_page(item, "too-many-redirects", url)
-        moved = msgspec.structs.replace(message, url=url, hops=message.hops + 1, not_before=0.0, reason="moved")
+        moved = msgspec.structs.replace(
+            message, url=url, hops=message.hops + 1, not_before=0.0, place=0.0, reason="moved"
+        )
         return self._send_again([(item, moved)])[0]
 
     def _commit_page(self, item: _Item, response: Response) -> Outcome:
@@ -465,11 +470,28 @@ class Parser:
         code = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
         return self._send_again([(item, item.message.again(at=self._clock() + 30, reason=f"aws-{code}"))])[0]
 
-    def _postpone(self, items: list[_Item], at: float, delay: float, reason: str) -> list[Outcome]:
-        """Send the items again, one host's delay apart, so that they don't all come at once to find the host busy."""
-        return self._send_again(
-            [(item, item.message.again(at=at + i * delay, reason=reason)) for i, item in enumerate(items)]
-        )
+    def _postpone(self, host: str, items: list[_Item], at: float, delay: float, reason: str) -> list[Outcome]:
+        """Send the items again, each for a time of its own at which it should find the host free, `at` or later.
+
+        Whoever came at its time and missed the turn by a moment is next; the others take a place in the host's line.
+        """
+        if not items:
+            return []
+        # A visit that may wait between requests makes up for who came a moment early or late; one that may not doesn't.
+        spacing = delay if delay <= MAX_WAIT else delay * SLACK_OF_DELAY + SLACK_OF_FETCH
+        has_missed = bool(items[0].message.place) and at <= self._clock() + 2 * spacing
+        again = [(items[0], items[0].message.again(at=at, reason=reason))] if has_missed else []
+        others = items[len(again) :]
+        place = at + len(again) * spacing
+        try:
+            place = self._hosts.line_up(host, len(others), spacing=spacing, start=place) if others else place
+        except (ClientError, BotoCoreError) as error:  # then they may come in others' way, and be sent once more
+            log.warning("no place in line", extra={"host": host, "reason": type(error).__name__})
+        for item in others:
+            message = msgspec.structs.replace(item.message, place=place)
+            again.append((item, message.again(at=place, reason=reason)))
+            place += spacing
+        return self._send_again(again)
 
     def _send_again(self, items: list[tuple[_Item, ArticleMessage]]) -> list[Outcome]:
         refused = self._queue.send([again for _, again in items], now=self._clock())

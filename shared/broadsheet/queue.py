@@ -68,8 +68,8 @@ class ArticleMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
     `first_seen` decides the object's key, so it never changes on the way. `attempt` counts failed fetches only:
     waiting for a host's turn is no failure. `hops` counts redirects
-    to other hosts, where the message goes on. `not_before` is in epoch seconds. `trace` follows the article through
-    every log line.
+    to other hosts, where the message goes on. `not_before` is in epoch seconds, as is `place`, its time in the line of
+    those that wait for its host. `trace` follows the article through every log line.
     """
 
     v: int = VERSION
@@ -83,6 +83,7 @@ class ArticleMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     attempt: int = 0
     hops: int = 0
     not_before: float = 0
+    place: float = 0
     reason: str = ""
 
     def again(self, *, at: float, reason: str, failed: bool = False) -> "ArticleMessage":

@@ -206,7 +206,7 @@ STORE = (
         where="store:Articles.commit",
         old="document = self.read(key)",
         new="pass",
-        witness="plain parse/PutObject#3=kill-after",
+        witness="plain parse/PutObject#1=kill-after",
     ),
     Guard(
         name="the object's key comes from the message, not from the run",

@@ -150,3 +150,25 @@ def test_a_robots_file_too_big_to_keep_loses_its_end_not_its_rules(cloud: Cloud)
     kept = ours.robots("https://news.example", now=NOW)
     assert kept is not None
     assert not kept.allows("https://news.example/no", "Broadsheet")
+
+
+def test_places_in_line_follow_one_another_whoever_takes_them(cloud: Cloud) -> None:
+    ours, theirs = hosts(cloud), hosts(cloud, "run-2")
+    assert ours.line_up(HOST, 3, spacing=6, start=NOW) == NOW
+    assert theirs.line_up(HOST, 2, spacing=6, start=NOW + 1) == NOW + 18
+    assert ours.line_up(HOST, 1, spacing=6, start=NOW + 100) == NOW + 100, "a line that has run empty starts anew"
+    assert ours.line_up("other.example", 1, spacing=6, start=NOW) == NOW
+
+
+def test_a_place_whose_answer_was_lost_is_left_empty_and_no_two_get_one(cloud: Cloud) -> None:
+    with before(cloud.dynamodb, "UpdateItem", lose_answer):
+        first = hosts(cloud).line_up(HOST, 2, spacing=6, start=NOW)
+    assert hosts(cloud, "run-2").line_up(HOST, 1, spacing=6, start=NOW) >= first + 12
+
+
+def test_busy_says_what_delay_the_host_is_known_to_want(cloud: Cloud) -> None:
+    ours = hosts(cloud)
+    ours.give_back(ours.take(HOST, now=NOW), next_at=NOW + 30, delay=30)
+    with pytest.raises(BusyError) as busy:
+        hosts(cloud, "run-2").take(HOST, now=NOW)
+    assert busy.value.delay == 30

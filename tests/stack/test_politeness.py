@@ -4,13 +4,13 @@ from collections import defaultdict
 from datetime import UTC, datetime
 from itertools import pairwise
 
-from broadsheet.fetch import FetchError
+from broadsheet.fetch import FetchError, FetchTransient
 from broadsheet.queue import ArticleMessage
 from broadsheet.source import Source, Sources
 from broadsheet.urls import article_id
 from tests.stack.cloud import Cloud
 from tests.stack.test_parse_faults import page
-from tests.stack.traffic import START, Request, Traffic
+from tests.stack.traffic import FETCH_SECONDS, START, Request, Traffic
 
 HOUR = 3600.0
 SLACK = 1e-3  # epoch seconds as floats, added up
@@ -51,6 +51,12 @@ def pages(url: str, now: float) -> bytes | FetchError:
     return answer
 
 
+def host_wide(error: FetchTransient, retry_after: float | None = None) -> FetchTransient:
+    """The error as a host's trouble rather than a page's."""
+    error.host_wide, error.retry_after = True, retry_after
+    return error
+
+
 def test_a_backlog_is_fetched_at_the_hosts_pace_by_all_workers(cloud: Cloud) -> None:
     traffic = Traffic(cloud, sources(slow=9), pages, workers=3, batch=8)
     traffic.publish(articles("slow", 40))
@@ -60,3 +66,68 @@ def test_a_backlog_is_fetched_at_the_hosts_pace_by_all_workers(cloud: Cloud) -> 
     assert traffic.longest_delay <= 900
     assert len(traffic.requests) == 41, "robots.txt, then each page once"
     assert_polite(traffic.requests, {"slow.example": 9.0})
+
+
+def test_an_article_of_a_backlog_waits_its_turn_in_the_queue_once(cloud: Cloud) -> None:
+    traffic = Traffic(cloud, sources(slow=5), pages, workers=3)
+    traffic.publish(articles("slow", 150))
+    done = traffic.run(START + HOUR)
+    assert len(traffic.stored()) == 150
+    assert traffic.sends <= 2.2 * 150, "sent by discover, then to its place in line"
+    assert done - START < 1.25 * 150 * (5 + FETCH_SECONDS)
+    assert_polite(traffic.requests, {"slow.example": 5.0})
+
+
+def test_a_crawl_delay_of_robots_txt_holds_across_workers(cloud: Cloud) -> None:
+    def answer(url: str, now: float) -> bytes | FetchError:
+        return b"User-agent: *\nCrawl-delay: 20\n" if url.endswith("/robots.txt") else pages(url, now)
+
+    traffic = Traffic(cloud, sources(slow=1, other=1), answer, workers=4, batch=5)
+    traffic.publish(articles("slow", 20) + articles("other", 5))
+    traffic.run(START + HOUR)
+    assert len(traffic.stored()) == 25
+    assert_polite(traffic.requests, {"slow.example": 20.0, "other.example": 20.0})
+    assert traffic.sends <= 3 * 25
+
+
+def test_a_host_that_fails_for_an_hour_delays_no_other_and_loses_nothing(cloud: Cloud) -> None:
+    def answer(url: str, now: float) -> bytes | FetchError:
+        if "sick.example" in url and now < START + HOUR:
+            return FetchTransient(url, "timeout") if "report-1" in url else host_wide(FetchTransient(url, "http-503"))
+        return pages(url, now)
+
+    calm, well = [f"calm{n}" for n in range(4)], [f"well{n}" for n in range(4)]
+    alone = Traffic(cloud, sources(**dict.fromkeys(calm, 2.0)), pages, workers=2)
+    beside = Traffic(cloud, sources(**dict.fromkeys([*well, "sick"], 2.0)), answer, workers=2)
+    alone.publish([message for name in calm for message in articles(name, 12)])
+    beside.publish([message for name in well for message in articles(name, 12)] + articles("sick", 30))
+    alone.run(START + HOUR)
+    beside.run(START + 12 * HOUR)
+    stored = beside.stored()
+    assert len(stored) == 4 * 12 + 30, "all arrive"
+    assert beside.dead == 0
+    assert_polite(beside.requests, {f"{name}.example": 2.0 for name in [*well, "sick"]})
+    late = max(stored[url.replace("calm", "well")] - at for url, at in alone.stored().items())
+    assert late <= 30, "as long as a time-out of a neighbour in one's batch, and a window"
+    asked = [one for one in beside.requests if one.host == "sick.example" and one.start < START + HOUR]
+    assert len(asked) <= 20, "and it is left alone meanwhile"
+    assert max(at for url, at in stored.items() if "sick" in url) < START + 4 * HOUR
+
+
+def test_a_host_that_asks_for_patience_gets_it_from_every_worker(cloud: Cloud) -> None:
+    asked: list[float] = []
+
+    def answer(url: str, now: float) -> bytes | FetchError:
+        if "busy.example" in url and not url.endswith("robots.txt"):
+            asked.append(now)
+            if len(asked) == 1:
+                return host_wide(FetchTransient(url, "http-429", status=429), retry_after=1200.0)
+        return pages(url, now)
+
+    traffic = Traffic(cloud, sources(busy=2, calm=2), answer, workers=3, batch=6)
+    traffic.publish(articles("busy", 15) + articles("calm", 5))
+    traffic.run(START + 3 * HOUR)
+    assert len(traffic.stored()) == 20
+    assert asked[1] >= asked[0] + 1200, "nobody asks before"
+    assert max(at for url, at in traffic.stored().items() if "calm" in url) < START + 120
+    assert_polite(traffic.requests, {"busy.example": 2.0, "calm.example": 2.0})

@@ -4,6 +4,7 @@ A call is a function's if its job, or its handler, is on the stack. It is then r
 template's own names, and the function's role must allow it, wherever the test has its tables and queues from.
 """
 
+import os
 import re
 import sys
 from collections import Counter
@@ -115,7 +116,14 @@ def _caller() -> str | None:
         if name.startswith(OPERATORS):
             return None
         found = found or _of_module(name)
-    return found
+    # a thread of a pool has no job on its stack; within the embedded AWS the environment tells
+    return found or _of_environment(os.environ.get("AWS_LAMBDA_FUNCTION_NAME", ""))
+
+
+@cache
+def _of_environment(name: str) -> str | None:
+    found = _created().fullmatch(name)
+    return _logical()[found[1].lower()] if found else None
 
 
 @cache

@@ -14,7 +14,7 @@ import pytest
 from broadsheet import secrets
 from broadsheet.article import Article
 from broadsheet.channels import aws as aws_channels
-from broadsheet.store import Articles, document
+from broadsheet.store import Articles, document, object_key
 from local.embedded import EmbeddedAws
 from tests.privileges import LEDGER, functions
 from tests.proofs.conftest import DEATHBED
@@ -87,6 +87,34 @@ def test_what_parameters_grant_suffices(on_demand: EmbeddedAws) -> None:
         assert told.error is None
     sent = on_demand.client("dynamodb").scan(TableName=on_demand.resource("StateTable"))["Items"]
     assert [item["status"]["S"] for item in sent if "channel" in item] == ["sent", "sent", "sent"]
+
+
+def test_what_publish_is_granted_suffices(on_demand: EmbeddedAws) -> None:
+    """An edition and pages that grow, and that go when all their articles are forgotten and their source is gone."""
+    now = datetime.now(UTC)
+    article = Article(url="https://harbour.example/a", title="The mail boat has a new bell", text="It rang twice.")
+    made = document(article, id="a" * 26, source="s", first_seen=now, fetched_at=now, summary="It rang.")
+    dynamodb, table = on_demand.client("dynamodb"), on_demand.resource("ArticlesTable")
+    s3, bucket = on_demand.client("s3"), on_demand.resource("Bucket")
+    articles = Articles(dynamodb, table, s3, bucket)
+    event = {"job": "publish", "everything": True}
+    for id in ("a" * 26, "b" * 26):
+        articles.commit(msgspec.structs.replace(made, id=id), now=now, announce=False, trace="t")
+        published = on_demand.invoke("PublishFunction", event)
+        assert published.error is None, published.trace
+    for id in ("a" * 26, "b" * 26):
+        dynamodb.update_item(
+            TableName=table,
+            Key={"id": {"S": id}},
+            UpdateExpression="SET #status = :forgotten",
+            ExpressionAttributeNames={"#status": "status"},
+            ExpressionAttributeValues={":forgotten": {"S": "forgotten"}},
+        )
+        s3.delete_object(Bucket=bucket, Key=object_key(id, "s", now))
+    s3.put_object(Bucket="settings", Key="sources.yaml", Body=b"sources: []")
+    published = on_demand.invoke("PublishFunction", event)
+    assert published.error is None, published.trace
+    assert published.result["removed"] >= 5
 
 
 @pytest.mark.parametrize("function", functions())

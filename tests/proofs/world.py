@@ -202,6 +202,11 @@ class World:
         self.invocations.append(invocation)
         return invocation
 
+    @property
+    def deployed(self) -> dict[str, Function]:
+        """All functions, by logical id."""
+        return self._aws.stack.functions
+
     def function(self, name: str) -> Function:
         """A function as deployed."""
         return self._aws.stack.functions[FUNCTIONS[name]]

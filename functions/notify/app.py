@@ -30,6 +30,7 @@ client = Client(
     limits=Limits(total_seconds=12.0),  # within posting.TIME_FOR_A_POST, which also pays for our record of the answer
 )
 secrets = Secrets(vault, SETTINGS.secrets_path)
+last_posts: dict[str, float] = {}
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -46,6 +47,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
         clock=time.time,
         sleep=time.sleep,
         deadline=time.time() + context.get_remaining_time_in_millis() / 1000,
+        last_posts=last_posts,
     )
     answer: Any
     if "Records" in event:

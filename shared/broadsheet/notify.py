@@ -34,7 +34,7 @@ log = logging.getLogger("broadsheet.notify")
 
 
 class Notifier:
-    """One run of the job. `clock` gives epoch seconds, `deadline` is on it."""
+    """One run of the job. `clock` gives epoch seconds, `deadline` is on it; `last_posts` as `Poster` takes them."""
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class Notifier:
         clock: Callable[[], float],
         sleep: Callable[[float], None],
         deadline: float,
+        last_posts: dict[str, float] | None = None,
     ) -> None:
         self._articles = articles
         self._deliveries = deliveries
@@ -62,6 +63,7 @@ class Notifier:
             clock=clock,
             sleep=sleep,
             deadline=deadline,
+            last_posts={} if last_posts is None else last_posts,
         )
 
     @property

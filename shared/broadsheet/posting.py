@@ -53,7 +53,10 @@ class Member(NamedTuple):
 
 
 class Poster:
-    """What one run posts with. `clock` gives epoch seconds, `deadline` is on it."""
+    """What one run posts with. `clock` gives epoch seconds, `deadline` is on it.
+
+    `last_posts` by channel, in such seconds too, outlive the run where its process does: runs follow each other fast.
+    """
 
     def __init__(
         self,
@@ -65,6 +68,7 @@ class Poster:
         clock: Callable[[], float],
         sleep: Callable[[float], None],
         deadline: float,
+        last_posts: dict[str, float],
     ) -> None:
         self._deliveries = deliveries
         self._standings = standings
@@ -73,7 +77,7 @@ class Poster:
         self._clock = clock
         self._sleep = sleep
         self._deadline = deadline
-        self._last_post: dict[str, float] = {}
+        self._last_post = last_posts
         self._resting: set[str] = set()  # channels that asked for time: the rest of this run leaves them alone
         self._capped: dict[str, str] = {}  # channels that had their posts of a day
         self.outcomes: list[Outcome] = []

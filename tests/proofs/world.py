@@ -189,6 +189,7 @@ class World:
             getattr(module, memory, {}).clear()
         if name == "notify":
             module.secrets = Secrets(module.vault, module.SETTINGS.secrets_path, clock=self.clock.time)
+            module.last_posts.clear()
         return Process(name)
 
     def invoke(self, name: str, event: Any) -> Invocation:

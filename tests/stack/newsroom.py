@@ -35,6 +35,7 @@ class Newsroom:
         self.sources: Sources = parse(sources)
         self.posts: list[tuple[str, Posted]] = []
         self.judges: dict[str, Judge] = {}
+        self.last_posts: dict[str, float] | None = None
         kept = dict(secrets or {})
         for channel in self.sources.channels:
             secret = kept.get(channel.id) or f"http://{channel.id}/hook"
@@ -62,6 +63,7 @@ class Newsroom:
             clock=lambda: self.now,
             sleep=self._sleep,
             deadline=self.now + seconds,
+            last_posts=self.last_posts,
         )
 
     def _sleep(self, seconds: float) -> None:

@@ -85,3 +85,14 @@ sources: [{id: news, name: News, url: "https://news.example/", channels: [room, 
     for n in range(3):
         room.notifier().announce(room.commit(n))
     assert (len(room.told("room")), len(room.told("free"))) == (1, 3)
+
+
+def test_runs_that_follow_each_other_keep_a_channels_rate(cloud: Cloud) -> None:
+    room = Newsroom(cloud, SOURCES.replace("interval: 0", "interval: 3").replace("OPTIONS", "burst: 10"))
+    room.last_posts = {}
+    for n in range(3):
+        room.notifier().announce(room.commit(n))
+    assert titles(room) == ["No-00"]
+    room.now += 3
+    room.run()
+    assert titles(room) == ["No-00", "No-01"]

@@ -8,8 +8,11 @@ import msgspec
 SCHEMA = "v1"
 
 BlockKind = Literal["paragraph", "heading", "list", "quote", "table", "image", "embed", "code"]
-WitnessKind = Literal["json-ld", "microdata", "opengraph", "meta", "html", "rule", "feed", "url", "seed", "heuristic"]
+WitnessKind = Literal[
+    "json-ld", "microdata", "opengraph", "meta", "header", "html", "rule", "feed", "url", "seed", "heuristic"
+]
 Access = Literal["free", "metered", "paywalled"]
+Reservation = Literal["noarchive", "tdm"]
 Origin = Literal["page", "feed", "seed"]
 
 
@@ -53,7 +56,9 @@ class Article(msgspec.Struct, frozen=True, kw_only=True):
     Instants are timezone-aware; a page that gives a local time without a zone and whose publisher's zone is unknown
     is read as UTC, and the witness's key says so. `text` is the blocks as plain text, paragraphs parted by a blank
     line, without the title. `length` counts words, or characters where the language writes no spaces. `rule_missed`
-    names the publisher rule that found no body on the page, so that the generic finder took over.
+    names the publisher rule that found no body on the page, so that the generic finder took over. `noarchive`: the page
+    asks not to be kept; `tdm_reserved`: its publisher reserves text and data mining, on the terms at `tdm_policy` if
+    given (`reservations`).
     """
 
     url: str
@@ -80,4 +85,7 @@ class Article(msgspec.Struct, frozen=True, kw_only=True):
     length_unit: Literal["words", "characters"] = "words"
     reading_minutes: int = 0
     rule_missed: str | None = None
+    noarchive: bool = False
+    tdm_reserved: bool = False
+    tdm_policy: str | None = None
     provenance: dict[str, Witness] = {}

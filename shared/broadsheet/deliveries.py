@@ -284,6 +284,19 @@ class Deliveries:
         there = {(one.channel, one.revision) for one in self._all(article_id)}
         return [pair for pair in wanted if pair not in there]
 
+    def remove(self, article_id: str) -> int:
+        """Delete all that is known of an article's deliveries; returns how many items that was."""
+        pages = self._dynamodb.get_paginator("query").paginate(
+            TableName=self._table,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": f"article#{article_id}"}},
+            ProjectionExpression="pk, sk",
+        )
+        keys = [item for page in pages for item in page["Items"]]
+        for key in keys:
+            self._dynamodb.delete_item(TableName=self._table, Key=key)
+        return len(keys)
+
     def swept_until(self) -> float | None:
         """Up to when the sweep has looked for commits without deliveries; None before its first run."""
         answer = self._dynamodb.get_item(TableName=self._table, Key=_SWEEP, ConsistentRead=True)

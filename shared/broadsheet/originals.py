@@ -76,6 +76,22 @@ class Originals:
         except (ClientError, BotoCoreError) as error:
             log.warning("text not filed", extra={"id": id, "reason": type(error).__name__})
 
+    def remove(self, signature: bytes, *, id: str) -> int:
+        """Take a text back where no other was filed in its place; returns from how many bands."""
+        removed = 0
+        for band in reprints.bands(signature):
+            try:
+                self._dynamodb.delete_item(
+                    TableName=self._table,
+                    Key=_key(band),
+                    ConditionExpression="id = :id",
+                    ExpressionAttributeValues={":id": {"S": id}},
+                )
+            except self._dynamodb.exceptions.ConditionalCheckFailedException:
+                continue
+            removed += 1
+        return removed
+
 
 def _key(band: str) -> dict[str, Any]:
     return {"pk": {"S": f"text#{band}"}, "sk": {"S": "original"}}

@@ -21,9 +21,9 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from broadsheet import extract, feedtext, mirror, reprints, urls
-from broadsheet.article import Article, Origin
+from broadsheet.article import Article, Origin, Reservation
 from broadsheet.errors import BroadsheetError
-from broadsheet.extract import ExtractionError
+from broadsheet.extract import ExtractionError, reservations
 from broadsheet.fetch import Client, FetchError, FetchTransient, Response
 from broadsheet.hosts import BusyError, Hosts, Turn
 from broadsheet.mirror import MirrorError
@@ -347,7 +347,11 @@ class Parser:
         except ExtractionError as error:
             return self._without_page(item, error.reason, error.detail)
         article = feedtext.complete(article, message.entry, language=source.language)
-        return self._commit(item, article, origin="page")
+        article = reservations.with_headers(article, response.headers)
+        withheld = reservations.respected(article, source.respect)
+        if withheld:
+            article = reservations.without_text(article)
+        return self._commit(item, article, origin="page", withheld=withheld)
 
     def _commit_document(self, item: _Item, response: Response) -> Outcome:
         """Commit the article that a seed document mirrors. Its owner vouches for the address it names."""
@@ -360,7 +364,15 @@ class Parser:
         article = msgspec.structs.replace(article, language=article.language or source.language)
         return self._commit(item, article, origin="seed")
 
-    def _commit(self, item: _Item, article: Article, *, origin: Origin, reason: str | None = None) -> Outcome:
+    def _commit(
+        self,
+        item: _Item,
+        article: Article,
+        *,
+        origin: Origin,
+        reason: str | None = None,
+        withheld: Reservation | None = None,
+    ) -> Outcome:
         """Commit under the article's own id; the message's id becomes an alias where the two differ."""
         message = item.message
         article = msgspec.structs.replace(article, url=urls.clean(article.url))
@@ -378,6 +390,7 @@ class Parser:
                 summary=summarize(article),
                 origin=origin,
                 origin_reason=reason,
+                withheld=withheld,
             )
             record, new = self._commit_new(doc, message)
         if message.id != record.id:

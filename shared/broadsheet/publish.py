@@ -129,7 +129,8 @@ class Publisher:
                 return manifest, Outcome(status="unchanged", key=day, articles=there.articles)
         newest = max([change.at for change in changed] + ([there.changed_at] if there else []))
         keys = {change.id: change.s3_key for change in changed}
-        made = self._editions.merge(day, there, keys, fetch=self._articles.bodies, changed_at=newest)
+        gone = {change.id for change in changed if change.gone}
+        made = self._editions.merge(day, there, keys, fetch=self._articles.bodies, changed_at=newest, gone=gone)
         if made == there:
             return manifest, Outcome(status="unchanged", key=day, articles=there.articles if there else 0)
         editions = {**manifest.editions, **({day: made} if made else {})}

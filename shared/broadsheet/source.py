@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from broadsheet import urls, yamlfile
+from broadsheet.article import Reservation
 from broadsheet.errors import BroadsheetError
 from broadsheet.routing import Filters, pattern_problem
 from broadsheet.timetable import DigestTimes, QuietHours
@@ -45,6 +46,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     user_agent: str | None = None
     max_new_per_poll: Annotated[int, msgspec.Meta(ge=1)] = 500
     max_new_per_day: Annotated[int, msgspec.Meta(ge=1)] = 5000  # an archive's worth; the rest comes on other days
+    keep_days: Annotated[int, msgspec.Meta(ge=1)] | None = None  # `broadsheet forget --expired` removes what is older
+    respect: tuple[Reservation, ...] = ()  # what, reserved by a page, has it stored without its text
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

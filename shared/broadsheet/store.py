@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 from botocore.exceptions import ClientError
 
-from broadsheet.article import SCHEMA, Article, Origin
+from broadsheet.article import SCHEMA, Article, Origin, Reservation
 from broadsheet.dynamo import from_item, instant, to_item, unprocessed
 from broadsheet.errors import BroadsheetError
 
@@ -51,7 +51,8 @@ class StoredArticle(Article, frozen=True, kw_only=True):
     `source` and `first_seen` are those of the first sighting. `origin` says whether the page, the feed's own text or
     a seed document was read; `origin_reason` why it wasn't the page. `content_hash` is over title, standfirst and
     text, and carries its version. `reprint_of` is the id of the article
-    stored before whose text this one repeats, or nearly so (`reprints`). `revision` counts from 1; `revisions` are the
+    stored before whose text this one repeats, or nearly so (`reprints`). `withheld` is what the page reserves, and the
+    source's policy respects: there is no text then. `revision` counts from 1; `revisions` are the
     earlier ones, oldest first.
     """
 
@@ -66,6 +67,7 @@ class StoredArticle(Article, frozen=True, kw_only=True):
     revisions: tuple[Revision, ...] = ()
     content_hash: str = ""
     reprint_of: str | None = None
+    withheld: Reservation | None = None
     summary: str = ""
 
 
@@ -138,7 +140,12 @@ def object_key(article_id: str, source: str, first_seen: datetime) -> str:
 
 def revision_key(article_id: str, source: str, first_seen: datetime, number: int) -> str:
     """Where a revision lies once another has taken its place; beside the articles, so that nobody lists both."""
-    return f"revisions/v1/source={source}/date={first_seen.astimezone(UTC):%Y-%m-%d}/{article_id}.{number}.json"
+    return f"{revision_prefix(article_id, source, first_seen)}{number}.json"
+
+
+def revision_prefix(article_id: str, source: str, first_seen: datetime) -> str:
+    """What the keys of an article's older revisions begin with."""
+    return f"revisions/v1/source={source}/date={first_seen.astimezone(UTC):%Y-%m-%d}/{article_id}."
 
 
 def content_hash(article: Article) -> str:
@@ -157,6 +164,7 @@ def document(
     summary: str,
     origin: Origin = "page",
     origin_reason: str | None = None,
+    withheld: Reservation | None = None,
 ) -> StoredArticle:
     """The document of an article. All instants become UTC, so that consumers can sort them as strings."""
     made = StoredArticle(
@@ -173,6 +181,7 @@ def document(
         origin=origin,
         origin_reason=origin_reason,
         content_hash=content_hash(article),
+        withheld=withheld,
     )
     return _well_formed(made)
 

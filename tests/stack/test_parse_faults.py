@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
+from broadsheet.article import Reservation
 from broadsheet.fetch import Client, FetchGone, FetchTransient, Response
 from broadsheet.hosts import Hosts
 from broadsheet.originals import Originals
@@ -75,6 +76,7 @@ def parse(
     delay: float = 0,
     seconds: float = 120,
     fetch: Literal["page", "feed"] = "page",
+    respect: tuple[Reservation, ...] = (),
 ) -> dict[str, Outcome]:
     parser = parser_of(cloud, client, delay=delay, seconds=seconds, fetch=fetch)
     bodies = [(f"m{n}", encode(one)) for n, one in enumerate(messages)]
@@ -92,7 +94,7 @@ def parser_of(
         hosts=Hosts(cloud.dynamodb, cloud.state_table, run="run", lease=150),
         queue=Queue(cloud.sqs, cloud.queue_url, cloud.dead_letter_url),
         client=client,
-        sources=Sources(sources=(Source(id="news", name="News", url=HOST, delay=delay, fetch=fetch),)),
+        sources=Sources(sources=(Source(id="news", name="News", url=HOST, delay=delay, fetch=fetch, respect=respect),)),
         clock=lambda: NOW,
         sleep=lambda _: None,
         deadline=NOW + seconds,
@@ -270,3 +272,22 @@ def test_a_redirect_to_another_origin_goes_on_there_in_its_own_time(cloud: Cloud
 def test_redirects_from_origin_to_origin_end(cloud: Cloud) -> None:
     outcome = parse(cloud, Redirecting("https://other.example/2026/9"), [message(1, hops=5)])["m0"]
     assert (outcome.status, outcome.reason) == ("unavailable", "too-many-redirects")
+
+
+@pytest.mark.parametrize("respect", [(), ("noarchive",)])
+def test_a_page_that_asks_not_to_be_kept_is_without_text_where_the_policy_says_so(
+    cloud: Cloud, respect: tuple[Reservation, ...]
+) -> None:
+    def reserved(url: str) -> bytes | Exception:
+        answer = page(url)
+        head = b'<head><meta name="robots" content="noarchive">'
+        return answer if isinstance(answer, Exception) else answer.replace(b"<head>", head)
+
+    assert statuses(parse(cloud, Scripted(reserved), [message(1)], respect=respect)) == ["stored"]
+    (key,) = cloud.keys()
+    article = Articles(cloud.dynamodb, cloud.articles_table, cloud.s3, cloud.bucket).read(key)
+    assert article.noarchive
+    assert article.provenance["noarchive"].key == "robots: noarchive"
+    assert (article.withheld, bool(article.text)) == (("noarchive", False) if respect else (None, True))
+    assert article.title == "Ferry report 1"
+    assert ("ferry sailed" in article.summary) == (not respect)

@@ -15,6 +15,7 @@ import zstandard
 
 from broadsheet.article import Article
 from broadsheet.editions import MANIFEST, Editions, Manifest
+from broadsheet.forget import Forgetting
 from broadsheet.hosts import Hosts
 from broadsheet.polling import PollState
 from broadsheet.polls import Polls
@@ -238,3 +239,22 @@ def test_the_health_page_says_what_ails_a_source(cloud: Cloud) -> None:
     page = contents(cloud)["pages/health.html"].decode()
     assert "failing since 2026-03-05 10:00 UTC: http-503" in page
     assert "2026-03-05: 1</title>" in page
+
+
+def test_a_forgotten_article_leaves_its_edition_and_its_sources_pages(cloud: Cloud) -> None:
+    for name in ("tide", "fog"):
+        commit(cloud, name)
+    run(cloud)
+    later = NOW + timedelta(days=3)
+    forgetting = Forgetting(
+        cloud.dynamodb,
+        cloud.s3,
+        articles_table=cloud.articles_table,
+        state_table=cloud.state_table,
+        bucket=cloud.bucket,
+    )
+    ((record, aliases),) = forgetting.find(lambda record: record.title == "fog").values()
+    forgetting.forget(record, aliases, now=later)
+    run(cloud, later)
+    assert [line["title"] for line in lines(cloud, "2026-03-05")] == ["tide"]
+    assert "fog" not in str(contents(cloud, "pages/"))

@@ -10,6 +10,7 @@ from broadsheet.cli.cost import cost_
 from broadsheet.cli.dlq import dlq_
 from broadsheet.cli.export import export_
 from broadsheet.cli.failures import failures_
+from broadsheet.cli.forget import forget_
 from broadsheet.cli.look import extract_, fetch_
 from broadsheet.cli.preview import preview
 from broadsheet.cli.search import search_
@@ -41,7 +42,7 @@ def main() -> None:
 
 COMMANDS = (
     *(status_, article_, enqueue, import_, export_, dlq_, failures_),
-    *(search_, sources_, channels_, preview, extract_, fetch_, why, cost_),
+    *(search_, sources_, channels_, preview, extract_, fetch_, why, cost_, forget_),
 )
 for command in COMMANDS:
     main.add_command(command)

@@ -7,7 +7,19 @@ import msgspec
 
 from broadsheet import language
 from broadsheet.article import Article, Image, Witness
-from broadsheet.extract import blocks, bylines, content, dates, decode, fields, headline, moments, structured, tree
+from broadsheet.extract import (
+    blocks,
+    bylines,
+    content,
+    dates,
+    decode,
+    fields,
+    headline,
+    moments,
+    reservations,
+    structured,
+    tree,
+)
 from broadsheet.extract.authors import split_byline
 from broadsheet.extract.claims import Verdict, claim, first
 from broadsheet.extract.errors import ExtractionError
@@ -82,6 +94,7 @@ def explain(
         "site_name": fields.site_name(data),
         "access": fields.access(data),
         "images": fields.lead_image(data, url),
+        **reservations.of_page(data.meta, url),
     }
     for name, verdict in testimony(ruled, habits).items():
         verdicts[name] = Verdict((*verdict.claims, *verdicts[name].claims), verdict.chosen, "the publisher's rule")

@@ -78,7 +78,7 @@ def parse(
     fetch: Literal["page", "feed"] = "page",
     respect: tuple[Reservation, ...] = (),
 ) -> dict[str, Outcome]:
-    parser = parser_of(cloud, client, delay=delay, seconds=seconds, fetch=fetch)
+    parser = parser_of(cloud, client, delay=delay, seconds=seconds, fetch=fetch, respect=respect)
     bodies = [(f"m{n}", encode(one)) for n, one in enumerate(messages)]
     outcomes = parser.run(bodies)
     assert sorted(one.message_id for one in outcomes) == sorted(id for id, _ in bodies), "one outcome a message"
@@ -86,7 +86,13 @@ def parse(
 
 
 def parser_of(
-    cloud: Cloud, client: Client, *, delay: float = 0, seconds: float = 120, fetch: Literal["page", "feed"] = "page"
+    cloud: Cloud,
+    client: Client,
+    *,
+    delay: float = 0,
+    seconds: float = 120,
+    fetch: Literal["page", "feed"] = "page",
+    respect: tuple[Reservation, ...] = (),
 ) -> Parser:
     return Parser(
         articles=Articles(cloud.dynamodb, cloud.articles_table, cloud.s3, cloud.bucket),

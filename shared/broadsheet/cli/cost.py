@@ -101,7 +101,7 @@ def _articles(plan: Plan) -> Iterator[Line]:
     writes = article["articles_writes"] + article["state_writes"]
     yield Line("article", "DynamoDB, record and turn", f"{writes:g} writes", n * writes * price["dynamodb_write"])
     index = article["articles_index_writes"] - 1  # the outbox is for what channels hear of
-    yield Line("article", "DynamoDB, newest-by-source", f"{index:g} writes", n * index * price["dynamodb_write"])
+    yield Line("article", "DynamoDB, indexes", f"{index:g} writes", n * index * price["dynamodb_write"])
     yield Line(
         "article",
         "DynamoDB, what is known",

@@ -21,6 +21,7 @@ from tests.hostile.loopback import answer, script, serving
 from tests.stack.newsstand import item, page, rss
 
 HTML = {"Content-Type": "text/html"}
+HOME = b"<html><head><link rel=alternate type=application/rss+xml href=/feed></head></html>"
 
 pytestmark = pytest.mark.timeout(900)  # sam build from nothing, two deployments, a deletion
 
@@ -60,7 +61,7 @@ class Story:
         pages: dict[str, bytes] = {"/robots.txt": answer(status="404 Not Found")}
         with serving(script(pages)) as paper:
             site = paper.url("").rstrip("/")
-            pages["/"] = answer(b"<link rel=alternate type=application/rss+xml href=/feed>", headers=HTML)
+            pages["/"] = answer(HOME, headers=HTML)
             pages["/feed"] = answer(rss(item("/2026/newcomer", site=site), link=site))
             pages["/2026/newcomer"] = answer(page("What a newcomer saw"), headers=HTML)
             typed = ("--id", "newcomer", "--channel", "town", "--file", str(file), "--allow", "127.0.0.0/8")

@@ -61,7 +61,8 @@ def published(data: Structured, page: Page, text: str, url: str, habits: Habits)
     for name in _PUBLISHED_META:
         _hear(heard, data.meta.get(name, [])[:1], ("meta", name), habits)
     _hear(heard, data.itemprops.get("datepublished", [])[:1], ("microdata", "datePublished"), habits)
-    _marked(heard, page.boxes[0].element, habits)
+    if not heard:
+        _marked(heard, page.boxes[0].element, habits)
     if heard:
         return _unless_shown_earlier(_judge(heard), page, habits)
     _visible(heard, page, habits)
@@ -91,11 +92,11 @@ def _hear(heard: Heard, texts: list[str], witness: tuple[Any, str], habits: Habi
 
 
 def _judge(heard: Heard) -> Verdict:
-    """The first in order of trust, unless another says the same and knows the publisher's zone."""
+    """The first in order of trust, unless it gives a local time and another says the same with its zone."""
     claims = [spoken for spoken, _ in heard]
     for spoken, moment in heard[1:]:
         if _is_same_with_zone(moment, heard[0][1]):
-            return Verdict(tuple(claims), spoken, "the first in order of trust, by the clock of the place")
+            return Verdict(tuple(claims), spoken, "the first in order of trust, with its zone")
     return first(claims)
 
 
@@ -113,11 +114,8 @@ def _unless_shown_earlier(verdict: Verdict, page: Page, habits: Habits) -> Verdi
 
 
 def _is_same_with_zone(moment: Moment, other: Moment) -> bool:
-    if not moment.zoned or not moment.at.utcoffset():
-        return False
-    if other.zoned:
-        return moment.at == other.at and not other.at.utcoffset()
-    return other.timed and moment.at.replace(tzinfo=None) == other.at.replace(tzinfo=None)
+    local = other.timed and not other.zoned
+    return local and moment.zoned and moment.at.replace(tzinfo=None) == other.at.replace(tzinfo=None)
 
 
 def _marked(heard: Heard, root: Element, habits: Habits) -> None:

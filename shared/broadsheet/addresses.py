@@ -9,7 +9,7 @@ import re
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv4Address, IPv4Network, IPv6Address, IPv6Network
 
-import can_ada
+import ada_url
 
 _REFUSED_V4 = tuple(
     IPv4Network(network)
@@ -76,6 +76,6 @@ def parse(address: str) -> IPv4Address | IPv6Address | None:
     if not _NUMERIC.fullmatch(address):
         return None
     try:  # WHATWG's host parser knows the spellings that inet_aton and browsers take, and says which address they mean
-        return IPv4Address(can_ada.parse(f"http://{address}/").hostname)
+        return IPv4Address(ada_url.URL(f"http://{address}/").hostname)
     except (AddressValueError, ValueError):
         return None

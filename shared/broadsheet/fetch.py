@@ -31,7 +31,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final, NamedTuple, TypeAlias, TypeVar, cast
 from urllib.parse import quote
 
-import can_ada
+import ada_url
 import msgspec
 from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3 import exceptions as urllib3_errors
@@ -447,7 +447,7 @@ class _Request(NamedTuple):
     """What one connection is asked."""
 
     method: str
-    target: can_ada.URL
+    target: ada_url.URL
     headers: Mapping[str, str]
     body: bytes | None
     beginning: int | None = None
@@ -486,7 +486,7 @@ class _Call:
     def note(self, what: str, detail: str) -> None:
         self.steps.append(Step(round(self.elapsed, 4), what, detail))
 
-    def parsed(self, url: str, base: str | None = None) -> can_ada.URL:
+    def parsed(self, url: str, base: str | None = None) -> ada_url.URL:
         """`url` as browsers read it, without credentials and fragment; from now on errors name it."""
         try:
             if len(url) > urls.MAX_LENGTH or _CONTROLS.search(url):
@@ -495,7 +495,7 @@ class _Call:
         except urls.UrlError as error:
             self.url = "a webhook" if self.secret else error.subject
             raise self.refused("bad-url") from (None if self.secret else error)
-        if parsed.has_credentials():
+        if parsed.username or parsed.password:
             self.note("stripped", "user and password in the URL")
             parsed.username = parsed.password = ""
         parsed.hash = ""
@@ -717,7 +717,7 @@ def _tls() -> ssl.SSLContext:
     return context
 
 
-def _origin(url: can_ada.URL) -> _Origin:
+def _origin(url: ada_url.URL) -> _Origin:
     return (
         url.protocol,
         url.hostname.strip("[]"),

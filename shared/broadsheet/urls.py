@@ -36,7 +36,7 @@ import unicodedata
 from functools import cache
 from urllib.parse import quote, quote_plus, unquote_to_bytes
 
-import can_ada
+import ada_url
 from publicsuffixlist import PublicSuffixList
 
 from broadsheet.errors import BroadsheetError
@@ -77,8 +77,6 @@ _INDEX = re.compile(r"index\.(?:html?|shtml|php)", re.IGNORECASE)
 
 _PATH_SAFE = "!$&'()*+,:;=@~"  # RFC 3986 pchar: what a path segment may hold raw
 _QUERY_SAFE = "/:@!$'()*,;?~"
-_SPECIAL = ("http:", "https:", "ws:", "wss:", "ftp:", "file:")
-_C0_AND_SPACE = "".join(map(chr, range(0x21)))
 _PRIVATE_NAMES = (".local", ".localhost", ".internal")
 
 
@@ -86,10 +84,10 @@ class UrlError(BroadsheetError):
     """Not a URL of an article. `subject` is the text; `reason` is `malformed`, `scheme` or `too-long`."""
 
 
-def parse(url: str, base: str | None = None) -> can_ada.URL:
+def parse(url: str, base: str | None = None) -> ada_url.URL:
     """The WHATWG parse of `url`, against `base` if given; any scheme. UrlError `malformed` where the standard fails."""
     try:
-        return can_ada.parse(url if base is None else _joined(can_ada.parse(base), url))
+        return ada_url.URL(url, base=base)
     except (ValueError, TypeError) as error:  # TypeError: lone surrogates, which no UTF-8 spells
         raise UrlError(_printable(url), "malformed") from error
 
@@ -202,37 +200,7 @@ _LISTS = frozenset(
 )
 
 
-def _joined(base: can_ada.URL, link: str) -> str:
-    """`link` made absolute as the standard does, for its parse: can_ada takes no base."""
-    link = re.sub(r"[\t\n\r]", "", link.strip(_C0_AND_SPACE))
-    special = base.protocol in _SPECIAL
-    if scheme := re.match(r"[A-Za-z][A-Za-z0-9+.-]*:", link):
-        rest = link[scheme.end() :]
-        if not special or scheme[0].lower() != base.protocol or re.match(r"[/\\]{2}", rest):
-            return link
-        link = rest
-    if not base.href.startswith(base.protocol + "/") and not link.startswith("#"):
-        raise ValueError("a relative link on an opaque base")
-    head = link.replace("\\", "/") if special else link
-    root = base.protocol
-    if base.href.startswith(root + "//"):
-        root += "//" + base.href[len(root) + 2 :].partition("/")[0]
-    elif base.pathname.startswith("//"):
-        root += "/."
-    if head.startswith("//"):
-        return base.protocol + link
-    if head.startswith("/"):
-        return root + link
-    if base.protocol == "file:" and re.match(r"[A-Za-z][:|](?:[/\\?#]|$)", link):
-        return f"{root}/{link}"
-    if not link or link[0] == "#":
-        return base.href.partition("#")[0] + link
-    if link[0] == "?":
-        return root + base.pathname + link
-    return root + base.pathname.rpartition("/")[0] + "/" + link
-
-
-def _clean(url: str) -> can_ada.URL:
+def _clean(url: str) -> ada_url.URL:
     parsed = _web(parse(url), url)
     parsed.username = parsed.password = ""
     if len(parsed.hash) < 3 or parsed.hash[1] not in "!/":
@@ -244,7 +212,7 @@ def _clean(url: str) -> can_ada.URL:
     return parsed
 
 
-def _web(parsed: can_ada.URL, text: str) -> can_ada.URL:
+def _web(parsed: ada_url.URL, text: str) -> ada_url.URL:
     if parsed.protocol not in ("http:", "https:"):
         raise UrlError(_printable(text), "scheme", parsed.protocol.rstrip(":")[:40])
     if len(str(parsed)) > MAX_LENGTH:
@@ -258,7 +226,7 @@ def _printable(text: str) -> str:
     return text[:500].encode("utf-8", "backslashreplace").decode()
 
 
-def _host(parsed: can_ada.URL) -> str:
+def _host(parsed: ada_url.URL) -> str:
     return str(parsed.hostname).rstrip(".")
 
 

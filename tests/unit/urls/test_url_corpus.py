@@ -13,22 +13,6 @@ from broadsheet import urls
 CASES = Path(__file__).parents[4] / "shared/corpus/urls/cases.jsonl"
 pytestmark = pytest.mark.skipif(not CASES.exists(), reason="../shared/corpus isn't there")
 
-# can_ada 3.0 carries an older release of ada: the standard (or Unicode's IDNA table) has changed since in these rows.
-BEHIND = {
-    "wpt/urltestdata.json#281": "spaces before ? and # in an opaque path are escaped now",
-    "wpt/urltestdata.json#285": "spaces before ? and # in an opaque path are escaped now",
-    "wpt/urltestdata.json#287": "spaces before ? and # in an opaque path are escaped now",
-    "wpt/urltestdata.json#294": "an ASCII host with an invalid xn-- label is let through now",
-    "wpt/urltestdata.json#296": "an ASCII host with an invalid xn-- label is let through now",
-    "wpt/urltestdata.json#734": "an invalid xn-- label is let through now",
-    "wpt/urltestdata.json#746": "^ is escaped in paths now",
-    "wpt/urltestdata.json#747": "^ is escaped in paths now",
-    "wpt/toascii#17": "an invalid xn-- label is let through now",
-    "wpt/toascii#86": "capital sharp s maps to ß now",
-    "wpt/toascii#87": "capital sharp s maps to ß now",
-    "wpt/toascii#91": "an invalid xn-- label is let through now",
-}
-
 # The share of each policy's cases in which we say the same, as measured, and what the rest are: decisions, of which the
 # module docstring of urls tells. `pytest -s` prints the table.
 AGREEMENT = {
@@ -76,7 +60,7 @@ def test_web_platform_tests() -> None:
             got = None
         if got != case["expect"]:
             wrong[case["id"]] = got
-    assert set(wrong) == set(BEHIND)
+    assert not wrong
 
 
 def _says_the_same(case: dict[str, Any]) -> Any:

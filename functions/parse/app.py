@@ -10,6 +10,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from broadsheet import observability, settings
+from broadsheet.apart import Apart
+from broadsheet.extract.tree import MAX_BYTES
 from broadsheet.fetch import Client, Limits, user_agent
 from broadsheet.hosts import Hosts
 from broadsheet.originals import Originals
@@ -27,9 +29,10 @@ dynamodb, s3, sqs = boto3.client("dynamodb"), boto3.client("s3"), boto3.client("
 client = Client(
     user_agent=user_agent(SETTINGS.contact),
     allowed_networks=SETTINGS.networks,
-    limits=Limits(total_seconds=SETTINGS.fetch_seconds),
+    limits=Limits(total_seconds=SETTINGS.fetch_seconds, decoded_bytes=MAX_BYTES),
 )
 robots: dict[str, tuple[Robots, float]] = {}
+apart = Apart()  # its process begins with the first batch
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -48,6 +51,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> PartialItem
         deadline=time.time() + context.get_remaining_time_in_millis() / 1000,
         retry_delay=SETTINGS.retry_delay,
         robots=robots,
+        apart=apart,
     )
     outcomes = parser.run([(record["messageId"], record["body"]) for record in event["Records"]])
     observability.count(metrics, get_args(Status), (outcome.status for outcome in outcomes))

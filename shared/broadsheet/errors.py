@@ -6,6 +6,7 @@
     ├── UrlError                 urls.py        not a URL we can canonicalise
     ├── FeedError                feeds/         the bytes are no feed, sitemap or listing
     ├── ExtractionError          extract/       the page holds no article, or may not be parsed
+    ├── LateError                apart.py       a text wasn't read in time, maybe by no fault of its own
     ├── RuleError                extract/       a publisher rule is wrong, with line and field
     ├── MirrorError              mirror.py      a seed document is malformed
     ├── StoreError               store.py       a record or object is not as this version can read it

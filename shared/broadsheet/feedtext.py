@@ -1,5 +1,8 @@
 """What the feed said of an article: it completes the page's fields, or is the article where the page can't be had."""
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 from msgspec.structs import replace
 
 from broadsheet.article import Article, Image, Witness
@@ -9,20 +12,22 @@ from broadsheet.queue import FeedEntry
 # A teaser is no article. RFI's and DW's feed descriptions are below 200 characters, full texts start at about 400.
 MIN_ARTICLE = 300
 
+Reader: TypeAlias = Callable[[str, str], Article]  # of HTML and the URL it belongs to; `from_fragment`, or one apart
 
-def is_full_text(entry: FeedEntry | None) -> bool:
+
+def is_full_text(entry: FeedEntry | None, read: Reader = from_fragment) -> bool:
     """Whether the entry carries enough text to stand for its article."""
     if entry is None or not entry.html:
         return False
     try:
-        return len(from_fragment(entry.text, "https://feed.invalid/").text) >= MIN_ARTICLE
+        return len(read(entry.text, "https://feed.invalid/").text) >= MIN_ARTICLE
     except ExtractionError:  # markup without a word
         return False
 
 
-def to_article(entry: FeedEntry, url: str, *, language: str | None = None) -> Article:
+def to_article(entry: FeedEntry, url: str, *, language: str | None = None, read: Reader = from_fragment) -> Article:
     """The article that the entry's own text makes, every field witnessed by the feed."""
-    article = from_fragment(entry.text or entry.summary, url)
+    article = read(entry.text or entry.summary, url)
     article = replace(article, provenance={name: Witness("feed", "content") for name in article.provenance})
     return complete(article, entry, language=language)
 

@@ -15,12 +15,12 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from broadsheet import extract, feedtext, mirror, reprints, urls
+from broadsheet import apart, feedtext, mirror, reprints, urls
+from broadsheet.apart import Apart, Kind, LateError
 from broadsheet.article import Article, Origin, Reservation
 from broadsheet.errors import BroadsheetError
 from broadsheet.extract import ExtractionError, reservations
@@ -46,6 +46,7 @@ MAX_CRAWL_DELAY = 3600.0  # seconds; more than that is a mistake, and would hold
 MAX_HOPS = 5  # redirects, as browsers' 20 are never met on news sites and our budget is time
 TIME_FOR_A_PAGE = 25.0  # seconds a visit needs before the deadline to start another page: the fetch, then two writes
 TIME_TO_COMMIT = 5.0  # of them, what no fetch may use up, however long its own limit
+TIME_TO_WRITE = 2.0  # of these, what reading the page may not
 MAX_PAUSE = 600.0  # seconds a host in trouble is left alone, unless it asks for more itself
 ROBOTS_IN_MEMORY = 600.0  # seconds a warm function trusts its own copy before it reads the shared one
 
@@ -129,7 +130,9 @@ class Parser:
         deadline: float,
         retry_delay: float = 60.0,
         robots: dict[str, tuple[Robots, float]] | None = None,
+        apart: Apart | None = None,
     ) -> None:
+        """`apart` reads what was fetched, in bounds of time and memory; without it that is read here."""
         self._articles = articles
         self._originals = originals
         self._hosts = hosts
@@ -141,6 +144,7 @@ class Parser:
         self._deadline = deadline
         self._retry_delay = retry_delay
         self._robots = robots if robots is not None else {}
+        self._apart = apart
 
     def run(self, bodies: Sequence[tuple[str, str]]) -> list[Outcome]:
         """Handle a batch of (SQS message id, body); returns one Outcome each, in any order."""
@@ -168,6 +172,8 @@ class Parser:
                 outcomes.append(self._guarded(item, partial(self._known, item, record)))
             else:
                 visits.setdefault(self._sources.turn(item.message.url), []).append(item)
+        if visits and self._apart:
+            self._apart.start()
         with ThreadPoolExecutor(MAX_HOSTS) as pool:
             for visited in pool.map(self._visit, visits, visits.values()):
                 outcomes += visited
@@ -342,8 +348,9 @@ class Parser:
         if source.fetch == "document":
             return self._commit_document(item, response)
         try:
-            zone = ZoneInfo(source.timezone) if source.timezone else None
-            article = extract.extract(response.body, response.url, charset=response.charset, zone=zone)
+            article = self._read(
+                "page", response.body, response.url, charset=response.charset, timezone=source.timezone or None
+            )
         except ExtractionError as error:
             return self._without_page(item, error.reason, error.detail)
         article = feedtext.complete(article, message.entry, language=source.language)
@@ -449,7 +456,7 @@ class Parser:
     def _without_page(self, item: _Item, reason: str, detail: str = "") -> Outcome:
         """The page can't be had, for good: the feed's own text is the article, or the loss is recorded."""
         message = item.message
-        if feedtext.is_full_text(message.entry):
+        if feedtext.is_full_text(message.entry, self._fragment):
             return self._from_feed(item, reason)
         self._articles.put_unavailable(
             message.id,
@@ -464,14 +471,15 @@ class Parser:
     def _from_feed(self, item: _Item, reason: str) -> Outcome:
         message = item.message
         assert message.entry is not None  # noqa: S101 - both callers have looked
-        article = feedtext.to_article(message.entry, message.url, language=self._source(message).language)
+        language = self._source(message).language
+        article = feedtext.to_article(message.entry, message.url, language=language, read=self._fragment)
         return self._commit(item, article, origin="feed", reason=reason)
 
     def _after_failure(self, item: _Item, error: FetchTransient) -> Outcome:
         """The fetch failed, but may succeed later: come back, until it has been tried often enough."""
         message = item.message
         if message.attempt + 1 >= MAX_ATTEMPTS:
-            if feedtext.is_full_text(message.entry):
+            if feedtext.is_full_text(message.entry, self._fragment):
                 return self._from_feed(item, error.reason)
             return self._give_up(item, error, error.reason)
         delay = max(error.retry_after or 0.0, min(MAX_RETRY_DELAY, self._retry_delay * 2.0**message.attempt))
@@ -536,6 +544,8 @@ class Parser:
             if not _is_our_mistake(error):
                 return self._after_aws_error(item, error)
             return self._unexpected(item, error)
+        except LateError as error:
+            return self._too_late(item, error)
         except Exception as error:
             log.exception("unexpected", extra={"url": item.message.url, "trace": item.message.trace})
             return self._unexpected(item, error)
@@ -546,7 +556,26 @@ class Parser:
         except (ClientError, BotoCoreError):
             return self._outcome(item, "unfinished", "unexpected", detail=repr(error))
 
+    def _too_late(self, item: _Item, error: LateError) -> Outcome:
+        """What was fetched wasn't read in time: come back, as often as after a failed fetch."""
+        message = item.message
+        if message.attempt + 1 >= MAX_ATTEMPTS:
+            return self._unexpected(item, error)
+        again = message.again(at=self._clock() + self._retry_delay, reason=error.reason, failed=True)
+        return self._send_again([(item, again)])[0]
+
     # ---- small questions -----------------------------------------------------------------------------------------
+
+    def _read(
+        self, kind: Kind, body: bytes, url: str, *, charset: str | None = None, timezone: str | None = None
+    ) -> Article:
+        task = apart.Task(kind=kind, body=body, url=url, charset=charset, timezone=timezone)
+        if self._apart is None:
+            return apart.read(task)
+        return self._apart.read(task, self._deadline - self._clock() - TIME_TO_WRITE)
+
+    def _fragment(self, html: str, url: str) -> Article:
+        return self._read("fragment", html.encode("utf-8", "replace"), url)
 
     def _time_for_a_page(self) -> bool:
         return self._clock() + TIME_FOR_A_PAGE <= self._deadline
@@ -591,7 +620,10 @@ class Parser:
         return message.announce and bool(self._sources.channels_of((message.source,)))
 
     def _needs_page(self, message: ArticleMessage) -> bool:
-        return self._source(message).fetch != "feed" or not feedtext.is_full_text(message.entry)
+        try:
+            return self._source(message).fetch != "feed" or not feedtext.is_full_text(message.entry, self._fragment)
+        except LateError:
+            return True
 
 
 def _is_our_mistake(error: ClientError | BotoCoreError) -> bool:

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
+from broadsheet.apart import Apart
 from broadsheet.article import Reservation
 from broadsheet.fetch import Client, FetchGone, FetchTransient, Response
 from broadsheet.hosts import Hosts
@@ -77,8 +78,9 @@ def parse(
     seconds: float = 120,
     fetch: Literal["page", "feed"] = "page",
     respect: tuple[Reservation, ...] = (),
+    apart: Apart | None = None,
 ) -> dict[str, Outcome]:
-    parser = parser_of(cloud, client, delay=delay, seconds=seconds, fetch=fetch, respect=respect)
+    parser = parser_of(cloud, client, delay=delay, seconds=seconds, fetch=fetch, respect=respect, apart=apart)
     bodies = [(f"m{n}", encode(one)) for n, one in enumerate(messages)]
     outcomes = parser.run(bodies)
     assert sorted(one.message_id for one in outcomes) == sorted(id for id, _ in bodies), "one outcome a message"
@@ -104,6 +106,7 @@ def parser_of(
         clock=lambda: NOW,
         sleep=lambda _: None,
         deadline=NOW + seconds,
+        apart=apart,
     )
 
 

@@ -21,6 +21,8 @@ _NOT_PICTURES = re.compile(
     r"avatar|gravatar|logo|icon|spacer|pixel|blank\.|emoji|1x1|placeholder|badge|\.svg(?:\?|$)", re.IGNORECASE
 )
 _SMALLEST_PICTURE = 100
+# For each, those before it and all of its figure are looked through.
+_MOST_PICTURES = 500
 _CREDIT = re.compile(r"credit|copyright|photographer|source|quelle|fotograf", re.IGNORECASE)
 _CREDIT_TEXT = re.compile(
     r"\s*(?:\(?(?:photo(?:graph)?|image|credit|picture|foto|bild|quelle|图片来源|圖片來源|图源|摄影|"
@@ -47,6 +49,8 @@ def build(lines: list[Line], url: str) -> Body:
     markup: list[str] = []
     images: list[Image] = []
     links: dict[str, None] = {}
+    pictures = {id(line) for line in [line for line in lines if line.kind == "image"][:_MOST_PICTURES]}
+    lines = [line for line in lines if line.kind != "image" or id(line) in pictures]
     for line in lines:
         if line.element is None and line.whole:
             _absolute(line.box.element, url, links)

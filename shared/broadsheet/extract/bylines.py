@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from broadsheet.extract import authors, titles
@@ -21,6 +22,8 @@ _SIGNED = re.compile(r"(?:written\s+by|by|von|par|por|作者|记者|記者|文)\
 _BYLINE_NOISE = re.compile(
     r"comment|bio|date|time|image|avatar|photo|social|box-content|description|follow|related|more", re.IGNORECASE
 )
+# Candidates looked at: each is compared with all beside it.
+_MOST_BYLINES = 50
 
 
 def people(data: Structured, root: Element, site_names: list[str]) -> tuple[Verdict, Verdict]:
@@ -53,7 +56,7 @@ def people(data: Structured, root: Element, site_names: list[str]) -> tuple[Verd
         hear([text for text in data.meta.get(name, []) if "://" not in text], "meta", name)
     hear(data.itemprops.get("author", []), "microdata", "author")
     if not claims and not agencies:
-        for element, key in _bylines(root):
+        for element, key in islice(_bylines(root), _MOST_BYLINES):
             hear([piece for sibling in _signatories(element) for piece in _pieces(sibling) if piece], "html", key)
             if claims:
                 break

@@ -111,6 +111,6 @@ def _guess(html: bytes) -> str | None:
     # Imported here because few pages need it and it costs a cold start 40 ms.
     from charset_normalizer import from_bytes  # noqa: PLC0415
 
-    text = re.sub(rb"(?s)<(script|style)\b.*?</\1>|<[^>]*>|\s+", b" ", html[: 4 * _SNIFF_BYTES])
+    text = re.sub(rb"(?s)<(script|style)\b.*?(?:</\1>|\Z)|<[^<>]*+>|\s+", b" ", html[: 4 * _SNIFF_BYTES])
     best = from_bytes(re.sub(rb"[\x00-\x7f]{40,}", b" ", text)[:_SNIFF_BYTES], cp_isolation=_GUESSES).best()
     return codec_of(best.encoding) if best else None

@@ -4,7 +4,11 @@ from typing import Literal
 
 from broadsheet.errors import BroadsheetError
 
-Reason = Literal["no-article", "empty", "too-large", "too-many-tags", "too-many-attributes", "not-html"]
+# The last three are those of a page read apart (apart.py): what it cost was only seen as it was read.
+Reason = Literal[
+    "no-article", "empty", "too-large", "too-many-tags", "too-many-attributes", "not-html",
+    "too-slow", "too-much-memory", "crashed",
+]  # fmt: skip
 
 
 class ExtractionError(BroadsheetError):

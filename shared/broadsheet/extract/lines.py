@@ -35,6 +35,8 @@ _SILENT = frozenset(["script", "style", "textarea", "input", "track", "source"])
 _WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
+# A warm function would keep these for ever.
+_LONG_MARKS = 500
 
 _UNNAMED: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
 
@@ -69,7 +71,8 @@ class Box:
             for attribute in ("role", "itemprop", "data-testid"):
                 if name := get(attribute):
                     marks += " " + name
-        self.names, self.words = _names_and_words(marks) if marks else _UNNAMED
+        known = _names_and_words if len(marks) < _LONG_MARKS else _names_and_words.__wrapped__
+        self.names, self.words = known(marks) if marks else _UNNAMED
         self.text = self.linked = self.prose = 0
         # The range of lines within, as indexes into Page.lines.
         self.first = self.last = 0

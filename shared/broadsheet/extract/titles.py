@@ -6,11 +6,13 @@ import unicodedata
 _SEPARATOR = re.compile(r"\s+[|•·»›‹«~:]+\s+|\s+[-–—]+\s+|\s*[|｜_]\s*|\s::\s|[-–—](?=[^-–—]*$)")
 _NOT_ALNUM = re.compile(r"[\W_]+")
 _LONGEST = 500
+# Of what is folded: one character of compatibility may become eighteen.
+_MOST_FOLDED = 5_000
 
 
 def folded(text: str) -> str:
     """A title as it is compared: width, case, quotes, dashes and spaces don't count."""
-    return _NOT_ALNUM.sub("", unicodedata.normalize("NFKC", text).casefold())
+    return _NOT_ALNUM.sub("", unicodedata.normalize("NFKC", text[:_MOST_FOLDED]).casefold())
 
 
 def likeness(one: str, other: str) -> float:

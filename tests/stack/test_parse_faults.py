@@ -95,6 +95,7 @@ def parser_of(
     seconds: float = 120,
     fetch: Literal["page", "feed"] = "page",
     respect: tuple[Reservation, ...] = (),
+    apart: Apart | None = None,
 ) -> Parser:
     return Parser(
         articles=Articles(cloud.dynamodb, cloud.articles_table, cloud.s3, cloud.bucket),
@@ -130,6 +131,14 @@ def test_a_batch_is_stored_and_the_host_given_back(cloud: Cloud) -> None:
     assert len(client.asked) == 4
     assert host_is_free(cloud)
     assert statuses(parse(cloud, client, [message(0)])) == ["known"]
+
+
+def test_the_delay_that_robots_ask_for_holds_after_robots_too(cloud: Cloud) -> None:
+    client = Scripted(lambda url: b"User-agent: *\nCrawl-delay: 9\n" if url.endswith("/robots.txt") else page(url))
+    outcomes = parse(cloud, client, [message(0), message(1)])
+    assert client.asked == [f"{HOST}/robots.txt"]
+    assert {(one.status, one.reason) for one in outcomes.values()} == {("postponed", "crawl-delay")}
+    assert min(one.retry_at or 0.0 for one in outcomes.values()) >= NOW + 9
 
 
 def test_one_article_twice_in_a_batch_is_stored_once(cloud: Cloud) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from broadsheet.apart import Apart, read
 from broadsheet.extract import rules
 from broadsheet.queue import ArticleMessage, encode
 from broadsheet.urls import article_id
@@ -19,6 +20,8 @@ RULE = "name: Herald\nshape: paragraphs in div.story\nbody: div.story\n"
 def test_a_missed_rule_is_counted_and_its_source_is_in_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "0.1.yaml").write_text(RULE)
     monkeypatch.setattr(rules, "_DIRECTORY", tmp_path)
+    monkeypatch.setattr(Apart, "start", lambda _: None)  # the rule is known to this process alone
+    monkeypatch.setattr(Apart, "read", lambda _, task, seconds: read(task))
     rules._stored.cache_clear()
     sources = tmp_path / "sources.yaml"
     pages = {

@@ -21,7 +21,7 @@ def test_a_missed_rule_is_counted_and_its_source_is_in_the_log(tmp_path: Path, m
     (tmp_path / "0.1.yaml").write_text(RULE)
     monkeypatch.setattr(rules, "_DIRECTORY", tmp_path)
     monkeypatch.setattr(Apart, "start", lambda _: None)  # the rule is known to this process alone
-    monkeypatch.setattr(Apart, "read", lambda _, task, seconds: read(task))
+    monkeypatch.setattr(Apart, "read", lambda _, task, __: read(task))
     rules._stored.cache_clear()
     sources = tmp_path / "sources.yaml"
     pages = {

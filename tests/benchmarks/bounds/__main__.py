@@ -5,7 +5,7 @@
 The pages are those of tests/hostile/worst.py and, beside the checkout, of the corpus; the process is the one that parse
 uses, bounds and all. A page is read (decoded, parsed, extracted), then summarised and signed.
 
-On two shared and busy cores, Python 3.11: of 71 pages of ours and 28 of the corpus two were refused as too slow, after
+On two shared and busy cores, Python 3.11: of 69 pages of ours and 20 of the corpus two were refused as too slow, after
 5.5 s and 5.8 s (thousands of attributes on each of 200 tags; thousands of pictures in one figure). All others ended
 within 3.1 s; the most memory was 328 MiB in all, for 8 MB of text that an emoji makes four times as wide.
 """

@@ -7,6 +7,9 @@ a backlog in moto's SQS, taken in batches of 50. First the parser as it is, by o
 a tenth of the pages by a parser that visits one host after another. Every run has the same AWS calls, answered by moto
 in this very process, so that compare the runs with each other only. The server refuses to be asked twice at once for
 one host, or earlier than its delay: a single such request fails the run.
+
+On two shared and very busy cores, 200 pages (20 one at a time), 2026-11: 107 ms billed for an article by one worker,
+239 by each of three, which share this process and its moto, and 498 one host after another: 4.6 times as much.
 """
 
 import sys

@@ -50,9 +50,9 @@ class Turns(Hosts):
         with self._one_at_a_time:
             return super().take(host, now=now)
 
-    def give_back(self, turn: Turn, *, next_at: float, failures: int = 0) -> None:
+    def give_back(self, turn: Turn, *, next_at: float, failures: int = 0, delay: float = 0.0) -> None:
         with self._one_at_a_time:
-            super().give_back(turn, next_at=next_at, failures=failures)
+            super().give_back(turn, next_at=next_at, failures=failures, delay=delay)
 
 
 class Press(ThreadingHTTPServer):

@@ -30,12 +30,16 @@ class Verdict(msgspec.Struct, kw_only=True):
         return [f"{name}: {what}" for name in named for what in getattr(self, name)]
 
 
-def judge(scene: Scene, backstage: Backstage, internet: Internet, *, deaths: bool) -> Verdict:
-    """Look at everything that was stored, announced and asked for. `deaths`: a process was killed on the way."""
+def judge(scene: Scene, backstage: Backstage, internet: Internet, *, deaths: bool, written: bool = True) -> Verdict:
+    """Look at everything that was stored, announced and asked for. `deaths`: a process was killed on the way.
+
+    `written`: whatever notify learnt of a channel it could also record.
+    """
     verdict = Verdict()
     _articles(scene, backstage, verdict)
     _announcements(scene, internet.posts, verdict)
-    _patience(internet.refused, internet.posts, verdict)
+    if written:
+        _patience(internet.refused, internet.posts, verdict)
     _retries(scene, internet.visits, verdict)
     _politeness(scene, internet.visits, verdict, deaths=deaths)
     for queue in ("ParseQueue", "PollsQueue", "DeadLetterQueue", "FailuresQueue"):
@@ -116,7 +120,7 @@ def _announcements(scene: Scene, posts: list[Post], verdict: Verdict) -> None:
 
 
 def _patience(pauses: list[Post], posts: list[Post], verdict: Verdict) -> None:
-    """A channel that asked for time gets it, whatever dies: it is written down with the delivery."""
+    """A channel that asked for time gets it, once that is written down with the delivery; until then a lease holds."""
     for pause in pauses:
         for post in posts:
             again = (post.channel, post.delivery_id) == (pause.channel, pause.delivery_id)

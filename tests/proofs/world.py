@@ -152,7 +152,8 @@ class World:
     def judged(self) -> Verdict:
         """What the run has come to."""
         deaths = any(isinstance(i.error, KilledError) for i in self.invocations)
-        return judge(self.scene, self.backstage, self.internet, deaths=deaths)
+        written = not deaths and not any(fault.startswith("notify/UpdateItem") for fault in self.faults.fired)
+        return judge(self.scene, self.backstage, self.internet, deaths=deaths, written=written)
 
     def begin(self, plan: Plan) -> None:
         """A new stack, new processes, and the scene's papers as they first came out."""

@@ -191,7 +191,9 @@ def creation(stack: str, body: Mapping[str, Any], parameters: Mapping[str, str])
     """The arguments of CreateStack."""
     return {
         "StackName": stack,
-        "TemplateBody": json.dumps(body),
+        "TemplateBody": json.dumps(
+            body, ensure_ascii=False, separators=(",", ":")
+        ),  # of which it takes 51,200 bytes
         "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     }

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from broadsheet.apart import Apart, read
 from broadsheet.extract import rules
 from broadsheet.queue import ArticleMessage, encode
 from broadsheet.urls import article_id
@@ -17,11 +16,10 @@ PROSE = "".join(f"<p>On day {n} the ferry sailed as it should, and nobody was le
 RULE = "name: Herald\nshape: paragraphs in div.story\nbody: div.story\n"
 
 
+@pytest.mark.usefixtures("read_here")
 def test_a_missed_rule_is_counted_and_its_source_is_in_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "0.1.yaml").write_text(RULE)
     monkeypatch.setattr(rules, "_DIRECTORY", tmp_path)
-    monkeypatch.setattr(Apart, "start", lambda _: None)  # the rule is known to this process alone
-    monkeypatch.setattr(Apart, "read", lambda _, task, __: read(task))
     rules._stored.cache_clear()
     sources = tmp_path / "sources.yaml"
     pages = {

@@ -195,6 +195,7 @@ def test_a_moved_site(stand: Stand) -> None:
     assert stand.status()["troubled"] == []
 
 
+@pytest.mark.usefixtures("read_here")
 def test_a_broken_rule(stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "0.1.yaml").write_text("name: Herald\nshape: paragraphs in div.story\nbody: div.story\n")
     monkeypatch.setattr(rules, "_DIRECTORY", tmp_path)
@@ -235,6 +236,7 @@ def test_a_revoked_webhook(stand: Stand, tmp_path: Path) -> None:
     assert [post.path for post in stand.receiver.accepted][-1] == "/slack/new-town"
 
 
+@pytest.mark.usefixtures("read_here")
 def test_a_poison_page(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
     real = extract.extract
 
@@ -245,7 +247,7 @@ def test_a_poison_page(stand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
 
     stand.publish("/2026/poison", "/2026/b")
     with monkeypatch.context() as patch:
-        patch.setattr("broadsheet.parse.extract.extract", poisoned)
+        patch.setattr("broadsheet.extract.extract", poisoned)
         stand.poll()
     assert len(stand.stored) == 2, "it holds up nothing else"
     assert "ArticlesGivenUpAlarm" in stand.alarms()

@@ -26,7 +26,8 @@ def test_variables_become_typed_fields() -> None:
 def test_all_that_is_missing_is_named_at_once() -> None:
     with pytest.raises(SettingsError, match=r"^environment: missing \(PARSE_QUEUE_URL, POLLS_QUEUE_URL\)$"):
         read(DiscoverSettings, COMMON)
-    with pytest.raises(SettingsError, match=r"^environment: missing \(STATE_TABLE, ARTICLES_TABLE, SECRETS_PATH\)$"):
+    missing = r"^environment: missing \(STATE_TABLE, ARTICLES_TABLE, BUCKET, SECRETS_PATH\)$"
+    with pytest.raises(SettingsError, match=missing):
         read(NotifySettings, COMMON | {"STATE_TABLE": ""})
 
 

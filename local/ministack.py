@@ -130,7 +130,8 @@ class Ministack:
         """Create a stack from plain CloudFormation, and wait until it is there."""
         cloudformation = self.client("cloudformation")
         # unlike moto, it resolves Fn::ToJsonString only where it is announced, as AWS does
-        cloudformation.create_stack(**creation(stack, {**body, "Transform": "AWS::LanguageExtensions"}, parameters))
+        announced = {**body, "Transform": "AWS::LanguageExtensions"}
+        cloudformation.create_stack(**creation(self, stack, announced, parameters))
         try:
             cloudformation.get_waiter("stack_create_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
         except WaiterError as error:

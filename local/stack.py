@@ -177,7 +177,7 @@ class Moto:
         """Create a stack; what moto doesn't know is no longer only a warning."""
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message="Tried to parse")
-            self.client("cloudformation").create_stack(**creation(stack, body, parameters))
+            self.client("cloudformation").create_stack(**creation(self, stack, body, parameters))
 
     def detach(self) -> None:
         """Make it forget what it would feed to functions, in Docker, by itself."""
@@ -187,13 +187,12 @@ class Moto:
             table.lambda_event_source_mappings.clear()
 
 
-def creation(stack: str, body: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
-    """The arguments of CreateStack."""
+def creation(aws: LocalAws, stack: str, body: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
+    """The arguments of CreateStack. The template goes through S3, as with `sam deploy`: it may be over 51,200 bytes."""
+    aws.client("s3").put_object(Bucket=CODE_BUCKET, Key="template.json", Body=json.dumps(body).encode())
     return {
         "StackName": stack,
-        "TemplateBody": json.dumps(
-            body, ensure_ascii=False, separators=(",", ":")
-        ),  # of which it takes 51,200 bytes
+        "TemplateURL": f"https://s3.amazonaws.com/{CODE_BUCKET}/template.json",
         "Parameters": [{"ParameterKey": k, "ParameterValue": v} for k, v in parameters.items()],
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"],
     }

@@ -70,11 +70,17 @@ class World:
     def _forget_one(self) -> None:
         """A commit of an hour ago that has no deliveries, as after a stream batch that was given up."""
         record = self.records[self.message_id("parse-article")]
+        assert record.s3_key
+        id = "forgotten" + record.id[9:]
+        key = record.s3_key.replace(record.id, id)
+        body = msgspec.json.encode(msgspec.structs.replace(self.article(record), id=id, title=FORGOTTEN))
+        self.invoker.aws.client("s3").put_object(Bucket=self.invoker.resources["Bucket"], Key=key, Body=body)
         committed = datetime.now(UTC) - timedelta(hours=1)
         forgotten = msgspec.structs.replace(
             record,
-            id="forgotten" + record.id[9:],
+            id=id,
             title=FORGOTTEN,
+            s3_key=key,
             outbox_hour=instant(committed)[:13],
             outbox_at=instant(committed),
         )

@@ -455,37 +455,30 @@ class Articles:
 
     def outbox(self, since: float, until: float) -> Iterator[str]:
         """Ids of the articles to be announced that were committed between two instants (epoch seconds)."""
-        hour = datetime.fromtimestamp(since, UTC).replace(minute=0, second=0, microsecond=0)
-        first, last = (instant(datetime.fromtimestamp(at, UTC)) for at in (since, until))
-        while hour.timestamp() <= until:
-            pages = self._dynamodb.get_paginator("query").paginate(
-                TableName=self._table,
-                IndexName="outbox",
-                KeyConditionExpression="outbox_hour = :hour AND outbox_at BETWEEN :first AND :last",
-                ExpressionAttributeValues=to_item({":hour": instant(hour)[:13], ":first": first, ":last": last}),
-            )
-            for page in pages:
-                yield from (item["id"]["S"] for item in page["Items"])
-            hour += timedelta(hours=1)
+        return (item["id"]["S"] for item in self._by_hour("outbox", "outbox_hour", "outbox_at", since, until))
 
     def changes(self, since: float, until: float) -> Iterator[Change]:
         """The articles committed, revised or forgotten between two instants (epoch seconds), in order within an hour.
 
         The index is eventually consistent: what was committed a moment ago may be missing.
         """
+        for item in self._by_hour("changes", "changed_hour", "changed_at", since, until):
+            gone = item["status"]["S"] == "forgotten"
+            yield Change(item["id"]["S"], item["s3_key"]["S"], item["changed_at"]["S"], gone)
+
+    def _by_hour(self, index: str, hour_name: str, at_name: str, since: float, until: float) -> Iterator[Any]:
+        """The items between two instants (epoch seconds) of an index whose partitions are the hours between them."""
         hour = datetime.fromtimestamp(since, UTC).replace(minute=0, second=0, microsecond=0)
         first, last = (instant(datetime.fromtimestamp(at, UTC)) for at in (since, until))
         while hour.timestamp() <= until:
             pages = self._dynamodb.get_paginator("query").paginate(
                 TableName=self._table,
-                IndexName="changes",
-                KeyConditionExpression="changed_hour = :hour AND changed_at BETWEEN :first AND :last",
+                IndexName=index,
+                KeyConditionExpression=f"{hour_name} = :hour AND {at_name} BETWEEN :first AND :last",
                 ExpressionAttributeValues=to_item({":hour": instant(hour)[:13], ":first": first, ":last": last}),
             )
             for page in pages:
-                for item in page["Items"]:
-                    gone = item["status"]["S"] == "forgotten"
-                    yield Change(item["id"]["S"], item["s3_key"]["S"], item["changed_at"]["S"], gone)
+                yield from page["Items"]
             hour += timedelta(hours=1)
 
     def newest(self, source: str, count: int) -> list[Record]:

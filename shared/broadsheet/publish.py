@@ -32,10 +32,8 @@ Status = Literal["written", "unchanged", "removed", "unfinished", "busy"]
 LATEST = 100  # articles on a source's pages, as the seed's job listed
 CHART_DAYS = 30
 QUIET_DAYS = 7
-OVERLAP = (
-    600.0  # seconds looked at again: the index shows a commit later than the commit, by less than a second as a rule
-)
-FIRST_LOOK = 30 * 86400.0  # how far back a first run looks; older articles come in with `broadsheet edition`
+OVERLAP = 600.0  # seconds looked at again: the index shows a commit later than it is made, if seldom by a second
+FIRST_LOOK = 30 * 86400.0  # how far back a first run looks
 SAVE_AFTER = 3600.0  # seconds: without changes the manifest is written once an hour, so that the next look is short
 TIME_FOR_A_DAY = 120.0  # seconds before the deadline to begin another edition
 TURN = "publish"  # runs one at a time: editions and manifest are read, merged and written

@@ -16,29 +16,18 @@ from broadsheet.channels import Announcement, Receipt
 from broadsheet.cli import sources_text
 from broadsheet.cli.answers import json_option, show_json
 from broadsheet.cli.deployment import Deployment, on_deployment
-from broadsheet.cli.look import CONTACT
-from broadsheet.fetch import Client, user_agent
+from broadsheet.cli.reach import CONTACT, allow_option, client_for
+from broadsheet.cli.sources_text import file_option
 from broadsheet.secrets import Secrets
 from broadsheet.source import Channel, Sources
 
 _GRANTS = {"email": "SesIdentityArn", "sns": "SnsChannelArn"}  # kinds that post by the function's own role
 
-_file = click.option(
-    "--file",
-    "path",
-    default="shared/sources.yaml",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="The sources file.",
-)
 _secret_file = click.option(
     "--secret-file",
     type=click.File("r"),
     metavar="FILE",
     help="Holds the secret, as JSON or bare; - is the standard input.  [default: it is asked for]",
-)
-_allow = click.option(
-    "--allow", multiple=True, metavar="CIDR", help="A network outside the public internet that may be posted to."
 )
 _no_test = click.option("--no-test", is_flag=True, help="Don't post to it.")
 
@@ -62,8 +51,8 @@ def channels_() -> None:
 )
 @_secret_file
 @_no_test
-@_file
-@_allow
+@file_option
+@allow_option
 @json_option
 @on_deployment
 def add(
@@ -114,7 +103,7 @@ def add(
 @click.argument("channel_id", metavar="ID")
 @_secret_file
 @_no_test
-@_allow
+@allow_option
 @json_option
 @on_deployment
 def secret_(
@@ -140,7 +129,7 @@ def secret_(
 
 @channels_.command("test")
 @click.argument("channel_id", metavar="ID")
-@_allow
+@allow_option
 @json_option
 @on_deployment
 def test_(channel_id: str, *, allow: tuple[str, ...], as_json: bool, deployment: Deployment) -> None:
@@ -235,7 +224,7 @@ def _post(channel_id: str, kind: str, secret: str, allow: tuple[str, ...]) -> Re
         published_at=datetime.now(UTC),
         language="en",
     )
-    return channels.post(channel_id, kind, secret, told, Client(user_agent=user_agent(CONTACT), allowed_networks=allow))
+    return channels.post(channel_id, kind, secret, told, client_for(allow))
 
 
 def _told(receipt: Receipt | None) -> None:

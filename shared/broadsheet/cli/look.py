@@ -7,15 +7,10 @@ import click
 
 from broadsheet import extract
 from broadsheet.cli.answers import json_option, show_json
-from broadsheet.fetch import Client, FetchError, Response, Trace, user_agent
+from broadsheet.cli.reach import CONTACT, allow_option, client_for, page_at
+from broadsheet.fetch import Client, FetchError, Response, Trace
 from broadsheet.parse import AGENT
 from broadsheet.robots import Robots, from_answer
-
-CONTACT = "https://github.com/broadsheet-news"
-
-_allow = click.option(
-    "--allow", multiple=True, metavar="CIDR", help="A network outside the public internet that may be fetched."
-)
 
 
 @click.command("extract")
@@ -33,19 +28,15 @@ _allow = click.option(
 @click.option("--text", "shape", flag_value="text", help="The body as plain text.")
 @click.option("--html", "shape", flag_value="html", help="The body as sanitised HTML.")
 @click.option("--explain", "shape", flag_value="explain", help="Every witness per field, and why one was believed.")
-@_allow
+@allow_option
 def extract_(
     *, page: str, url: str | None, timezone: str | None, rule_file: Path | None, shape: str, allow: tuple[str, ...]
 ) -> None:
     """Turn a page into an article."""
     rule = extract.load_rule(rule_file) if rule_file else None
-    charset = None
-    if page.startswith(("http://", "https://")):
-        response = _client(allow).get(page)
-        body, url, charset = response.body, response.url, response.charset
-    else:
-        body = Path(page).read_bytes()
-        url = url or "https://file.invalid/" + Path(page).name
+    is_file = not page.startswith(("http://", "https://"))
+    body, found_at, charset = page_at(page, allow)
+    url = (url if is_file else None) or found_at
     zone = ZoneInfo(timezone) if timezone else None
     rules = (lambda _url: rule) if rule else extract.publisher_rule
     explained = extract.explain(body, url, charset=charset, zone=zone, rules=rules)
@@ -90,10 +81,10 @@ def _explain(explained: extract.Explanation) -> None:
 @click.option("--explain", is_flag=True, help="Show resolution, robots.txt, redirects, timings and caps, not the page.")
 @click.option("--contact", default=CONTACT, show_default=True, help="What the User-Agent tells publishers.")
 @json_option
-@_allow
+@allow_option
 def fetch_(url: str, *, explain: bool, contact: str, as_json: bool, allow: tuple[str, ...]) -> None:
     """Fetch a page as parse would: publicly, politely, within limits."""
-    client = _client(allow, contact)
+    client = client_for(allow, contact)
     if not (explain or as_json):
         click.echo(client.get(url).body, nl=False)
         return
@@ -138,7 +129,3 @@ def _show(trace: Trace) -> None:
 def _summary(response: Response) -> str:
     moved = f", moved for good to {response.permanent_url}" if response.permanent_url else ""
     return f"  {response.status}, {len(response.body)} bytes of {response.content_type or 'no type'}{moved}"
-
-
-def _client(allow: tuple[str, ...], contact: str = CONTACT) -> Client:
-    return Client(user_agent=user_agent(contact), allowed_networks=allow)

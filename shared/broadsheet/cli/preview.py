@@ -5,7 +5,6 @@ import json
 import re
 from datetime import UTC, datetime
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import click
@@ -15,8 +14,7 @@ from broadsheet import channels, extract, tellings
 from broadsheet.channels import Message
 from broadsheet.cli.answers import json_option, meant, show_json
 from broadsheet.cli.deployment import Deployment, on_deployment_if_named
-from broadsheet.cli.look import CONTACT
-from broadsheet.fetch import Client, user_agent
+from broadsheet.cli.reach import allow_option, page_at
 from broadsheet.source import Channel, Sources
 from broadsheet.store import Record, document, record_of
 from broadsheet.summary import summarize
@@ -30,7 +28,7 @@ _VISIBLE = ("title", "text", "content", "description", "name", "message", "subje
 @click.option(
     "--channel", "wanted", multiple=True, metavar="KIND-OR-ID", help="Show only these.  [default: every kind]"
 )
-@click.option("--allow", multiple=True, metavar="CIDR", help="A network outside the public internet that may be read.")
+@allow_option
 @json_option
 @on_deployment_if_named
 def preview(
@@ -136,15 +134,7 @@ class _Text(HTMLParser):
 
 def _read(page: str, allow: tuple[str, ...]) -> Record:
     """The record a page would get."""
-    charset = None
-    if page.startswith(("http://", "https://")):
-        response = Client(user_agent=user_agent(CONTACT), allowed_networks=allow).get(page)
-        body, url, charset = response.body, response.url, response.charset
-    else:
-        path = Path(page)
-        if not path.is_file():
-            raise click.ClickException(f"{page} is no address and no file; of a stored article say --stack or --local")
-        body, url = path.read_bytes(), f"https://file.invalid/{path.name}"
+    body, url, charset = page_at(page, allow, advice="; of a stored article say --stack or --local")
     found = extract.explain(body, url, charset=charset).article
     now = datetime.now(UTC)
     source = found.site_name or url.split("/")[2]

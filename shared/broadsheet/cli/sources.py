@@ -13,10 +13,10 @@ from broadsheet import source, urls
 from broadsheet.cli import sources_text
 from broadsheet.cli.answers import json_option, meant, show_json
 from broadsheet.cli.deployment import Deployment, on_deployment_if_named
-from broadsheet.cli.look import CONTACT
 from broadsheet.cli.probe import Probe, probe, probe_source
+from broadsheet.cli.reach import allow_option, client_for
+from broadsheet.cli.sources_text import file_option
 from broadsheet.feeds import opml
-from broadsheet.fetch import Client, user_agent
 from broadsheet.polling import PollState
 from broadsheet.source import Source, Sources
 
@@ -30,18 +30,7 @@ _WHY = {
     "off-site": "leaves the source's site; `off_site: true` takes it",
 }
 
-_file = click.option(
-    "--file",
-    "path",
-    default="shared/sources.yaml",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="The file.",
-)
 _channels = click.option("--channel", "channels", multiple=True, help="Id of a channel that is to hear of it.")
-_allow = click.option(
-    "--allow", multiple=True, metavar="CIDR", help="A network outside the public internet that may be fetched."
-)
 
 
 @click.group("sources")
@@ -51,16 +40,16 @@ def sources_() -> None:
 
 @sources_.command()
 @click.argument("wanted", metavar="URL-OR-ID")
-@_file
+@file_option
 @json_option
 @on_deployment_if_named
-@_allow
+@allow_option
 def check(wanted: str, *, path: Path, as_json: bool, allow: tuple[str, ...], deployment: Deployment | None) -> None:
     """Ask one source, and show what it would enqueue and why not the rest.
 
     Of a URL that is a page, the feed that it names is taken. Without --stack or --local every poll is a first poll.
     """
-    client = _client(allow)
+    client = client_for(allow)
     listed = _listed(wanted, path)
     if listed is None:
         found = probe(wanted, client)
@@ -81,8 +70,8 @@ def check(wanted: str, *, path: Path, as_json: bool, allow: tuple[str, ...], dep
 @click.option("--id", "source_id", help="Its id.  [default: made from its host]")
 @click.option("--name", help="Its name.  [default: its title]")
 @_channels
-@_file
-@_allow
+@file_option
+@allow_option
 @json_option
 def add(
     url: str,
@@ -96,7 +85,7 @@ def add(
 ) -> None:
     """Find the feed of a URL, check it, and append it to the file, whose comments and order stay."""
     text, known = _read(path)
-    found = probe(url, _client(allow))
+    found = probe(url, client_for(allow))
     if twin := _twin(found.source.url, known):
         raise click.ClickException(f"{found.source.url} is in {path} already, as {twin.id}")
     id = source_id or sources_text.free_id(_label(found.source.url), (one.id for one in known.sources))
@@ -112,7 +101,7 @@ def add(
 @sources_.command("import")
 @click.argument("file", type=click.File("rb"))
 @_channels
-@_file
+@file_option
 @json_option
 def import_opml(file: BinaryIO, channels: tuple[str, ...], path: Path, as_json: bool) -> None:
     """Append the feeds of an OPML file. None is asked: `sources check` does that."""
@@ -142,7 +131,7 @@ def import_opml(file: BinaryIO, channels: tuple[str, ...], path: Path, as_json: 
 
 @sources_.command()
 @click.argument("file", type=click.File("wb"), default="-")
-@_file
+@file_option
 def export(file: BinaryIO, path: Path) -> None:
     """Write the file's feeds as OPML, for other readers. Sitemaps and listings have no place there."""
     sources = source.load(path).sources
@@ -153,7 +142,7 @@ def export(file: BinaryIO, path: Path) -> None:
 
 
 @sources_.command("list")
-@_file
+@file_option
 @json_option
 @on_deployment_if_named
 def list_(path: Path, as_json: bool, deployment: Deployment | None) -> None:
@@ -237,7 +226,3 @@ def _read(path: Path) -> tuple[str, Sources]:
     if not path.exists():
         return "", Sources(sources=())
     return path.read_text(encoding="utf-8"), source.load(path)
-
-
-def _client(allow: tuple[str, ...]) -> Client:
-    return Client(user_agent=user_agent(CONTACT), allowed_networks=allow)

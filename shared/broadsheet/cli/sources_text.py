@@ -2,13 +2,24 @@
 
 import re
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
+import click
 import msgspec
 import yaml
 
 from broadsheet import source
 from broadsheet.source import Channel, Source, Sources, SourcesError
+
+file_option = click.option(
+    "--file",
+    "path",
+    default="shared/sources.yaml",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The sources file.",
+)
 
 
 def added(text: str, sources: Iterable[Source], *, name: str = "sources.yaml") -> str:

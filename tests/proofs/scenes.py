@@ -7,6 +7,15 @@ from tests.proofs.clock import START
 from tests.proofs.internet import Page, feed, prose
 
 HARBOUR, MILL = "https://harbour.example", "https://mill.example"
+ONE_CHANNEL = """
+    channels:
+      - {id: town, kind: webhook, interval: 0}
+    sources:
+      - {id: harbour, name: Harbour, url: "https://harbour.example/feed", channels: [town],
+         delay: 1, interval: 100, announce_first: 100}
+"""
+SWANS = Page(url=f"{HARBOUR}/swans", title="Two swans close the harbour gate")
+FERRY = Page(url=f"{HARBOUR}/ferry", title="Night ferry gets a library shelf")
 
 
 class Scene(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,8 +50,7 @@ def _pages(*pages: Page) -> dict[str, Page]:
 
 
 def _plain() -> Scene:
-    swans = Page(url=f"{HARBOUR}/swans", title="Two swans close the harbour gate")
-    ferry = Page(url=f"{HARBOUR}/ferry", title="Night ferry gets a library shelf", changing=True)
+    ferry = msgspec.structs.replace(FERRY, changing=True)
     wheel = Page(url=f"{MILL}/wheel", title="The mill wheel turns backwards again")
     flour = Page(url=f"{MILL}/flour", title="Flour for the whole valley until spring")
     return Scene(
@@ -58,16 +66,16 @@ def _plain() -> Scene:
                  delay: 1, interval: 100, announce_first: 100}
         """,
         pages=_pages(
-            Page(url=f"{HARBOUR}/feed", body=feed(swans, ferry)),
+            Page(url=f"{HARBOUR}/feed", body=feed(SWANS, ferry)),
             Page(url=f"{MILL}/feed", body=feed(wheel, flour)),
             Page(url=f"{MILL}/robots.txt", body="User-agent: *\nCrawl-delay: 7\n"),
-            swans,
+            SWANS,
             ferry,
             wheel,
             flour,
         ),
         articles={
-            swans.title: frozenset({"town", "desk"}),
+            SWANS.title: frozenset({"town", "desk"}),
             ferry.title: frozenset({"town", "desk"}),
             wheel.title: frozenset({"town"}),
             flour.title: frozenset({"town"}),
@@ -78,7 +86,6 @@ def _plain() -> Scene:
 
 def _shares() -> Scene:
     """More sources than a run asks by itself: others are left to runs that the polls queue starts."""
-    swans = Page(url=f"{HARBOUR}/swans", title="Two swans close the harbour gate")
     wheel = Page(url=f"{MILL}/wheel", title="The mill wheel turns backwards again")
     return Scene(
         name="shares",
@@ -93,9 +100,9 @@ def _shares() -> Scene:
                  delay: 1, interval: 100, announce_first: 100}
         """,
         pages=_pages(
-            Page(url=f"{HARBOUR}/feed", body=feed(swans)), Page(url=f"{MILL}/feed", body=feed(wheel)), swans, wheel
+            Page(url=f"{HARBOUR}/feed", body=feed(SWANS)), Page(url=f"{MILL}/feed", body=feed(wheel)), SWANS, wheel
         ),
-        articles={swans.title: frozenset({"town"}), wheel.title: frozenset({"town"})},
+        articles={SWANS.title: frozenset({"town"}), wheel.title: frozenset({"town"})},
     )
 
 
@@ -169,25 +176,17 @@ def _text() -> Scene:
 
 def _sole() -> Scene:
     """One article."""
-    swans = Page(url=f"{HARBOUR}/swans", title="Two swans close the harbour gate")
     return Scene(
         name="sole",
-        sources="""
-            channels:
-              - {id: town, kind: webhook, interval: 0}
-            sources:
-              - {id: harbour, name: Harbour, url: "https://harbour.example/feed", channels: [town],
-                 delay: 1, interval: 100, announce_first: 100}
-        """,
-        pages=_pages(Page(url=f"{HARBOUR}/feed", body=feed(swans)), swans),
-        articles={swans.title: frozenset({"town"})},
+        sources=ONE_CHANNEL,
+        pages=_pages(Page(url=f"{HARBOUR}/feed", body=feed(SWANS)), SWANS),
+        articles={SWANS.title: frozenset({"town"})},
     )
 
 
 def _dead() -> Scene:
     """A page that never answers, beside one that does."""
     quiet = Page(url=f"{HARBOUR}/quiet", title="Nothing but the sea to be heard here")
-    swans = Page(url=f"{HARBOUR}/swans", title="Two swans close the harbour gate")
     return Scene(
         name="dead",
         sources="""
@@ -198,19 +197,17 @@ def _dead() -> Scene:
                  delay: 1, interval: 1000, announce_first: 100}
         """,
         pages=_pages(
-            Page(url=f"{HARBOUR}/feed", body=feed(quiet, swans)),
+            Page(url=f"{HARBOUR}/feed", body=feed(quiet, SWANS)),
             Page(url=quiet.url, status=500),
-            swans,
+            SWANS,
         ),
-        articles={swans.title: frozenset({"town"})},
+        articles={SWANS.title: frozenset({"town"})},
         parked=("http-500",),
     )
 
 
 def _hours() -> Scene:
     """Channels that wait: for the end of quiet hours, for their digest, for another day. It is 11:07 in UTC."""
-    swans = Page(url=f"{HARBOUR}/swans", title="Two swans close the harbour gate")
-    ferry = Page(url=f"{HARBOUR}/ferry", title="Night ferry gets a library shelf")
     return Scene(
         name="hours",
         sources="""
@@ -222,8 +219,8 @@ def _hours() -> Scene:
               - {id: harbour, name: Harbour, url: "https://harbour.example/feed", channels: [town, desk, cap],
                  delay: 1, interval: 100, announce_first: 100}
         """,
-        pages=_pages(Page(url=f"{HARBOUR}/feed", body=feed(swans, ferry)), swans, ferry),
-        articles={page.title: frozenset({"town", "desk", "cap"}) for page in (swans, ferry)},
+        pages=_pages(Page(url=f"{HARBOUR}/feed", body=feed(SWANS, FERRY)), SWANS, FERRY),
+        articles={page.title: frozenset({"town", "desk", "cap"}) for page in (SWANS, FERRY)},
         quiet={"town": START + 23 * 60 - 20},
         capped={"cap": (1, START + 53 * 60 - 20)},
     )
@@ -231,21 +228,14 @@ def _hours() -> Scene:
 
 def _busy() -> Scene:
     """A host that says 429, a page its robots.txt forbids, and a channel that says 429."""
-    swans = Page(url=f"{HARBOUR}/swans", title="Two swans close the harbour gate", busy=2)
-    ferry = Page(url=f"{HARBOUR}/ferry", title="Night ferry gets a library shelf")
+    swans = msgspec.structs.replace(SWANS, busy=2)
     locked = Page(url=f"{HARBOUR}/locked/lamp", title="A lamp behind the fence")
     robots = Page(url=f"{HARBOUR}/robots.txt", body="User-agent: *\nDisallow: /locked/\n")
     return Scene(
         name="busy",
-        sources="""
-            channels:
-              - {id: town, kind: webhook, interval: 0}
-            sources:
-              - {id: harbour, name: Harbour, url: "https://harbour.example/feed", channels: [town],
-                 delay: 1, interval: 100, announce_first: 100}
-        """,
-        pages=_pages(Page(url=f"{HARBOUR}/feed", body=feed(swans, ferry, locked)), robots, swans, ferry, locked),
-        articles={page.title: frozenset({"town"}) for page in (swans, ferry)},
+        sources=ONE_CHANNEL,
+        pages=_pages(Page(url=f"{HARBOUR}/feed", body=feed(swans, FERRY, locked)), robots, swans, FERRY, locked),
+        articles={page.title: frozenset({"town"}) for page in (swans, FERRY)},
         unavailable=1,
         forbidden=frozenset({locked.url}),
         tired=frozenset({"town"}),
@@ -254,20 +244,12 @@ def _busy() -> Scene:
 
 def _import() -> Scene:
     """Seed documents, one of an article that a feed brings as well."""
-    swans = Page(url=f"{HARBOUR}/swans", title="Two swans close the harbour gate")
-    ferry = Page(url=f"{HARBOUR}/ferry", title="Night ferry gets a library shelf")
     return Scene(
         name="import",
-        sources="""
-            channels:
-              - {id: town, kind: webhook, interval: 0}
-            sources:
-              - {id: harbour, name: Harbour, url: "https://harbour.example/feed", channels: [town],
-                 delay: 1, interval: 100, announce_first: 100}
-        """,
-        pages=_pages(Page(url=f"{HARBOUR}/feed", body=feed(swans)), swans, ferry),
-        articles={page.title: frozenset({"town"}) for page in (swans, ferry)},
-        documents=(_document(swans), _document(ferry)),
+        sources=ONE_CHANNEL,
+        pages=_pages(Page(url=f"{HARBOUR}/feed", body=feed(SWANS)), SWANS, FERRY),
+        articles={page.title: frozenset({"town"}) for page in (SWANS, FERRY)},
+        documents=(_document(SWANS), _document(FERRY)),
     )
 
 

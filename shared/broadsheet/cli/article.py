@@ -47,10 +47,7 @@ class History(msgspec.Struct, frozen=True, kw_only=True):
 
 def history(deployment: Deployment, asked: str, *, log: bool) -> History:
     """What became of an article, asked for by its id or any of its addresses."""
-    id = urls.article_id(asked) if asked.startswith(("http://", "https://")) else asked
-    record = deployment.articles.record(id)
-    if record and record.target:
-        record = deployment.articles.record(record.target) or record
+    id, record = deployment.find(asked)
     of = record.id if record else id
     since = datetime.fromisoformat(record.first_seen).timestamp() - BEFORE if record else time.time() - UNKNOWN_FOR
     with parked(deployment.client("sqs"), deployment.output("DeadLetterQueueUrl")) as messages:

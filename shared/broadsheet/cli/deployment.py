@@ -86,13 +86,18 @@ class Deployment:
         """What the stack's channels were told; for reading."""
         return Deliveries(self.client("dynamodb"), self.output("StateTableName"), run="cli", lease=1)
 
-    def record(self, article: str) -> Record:
-        """The record of an article, by its id or by any of its addresses."""
+    def find(self, article: str) -> tuple[str, Record | None]:
+        """The id that an article's id or address means, and the record that it leads to, be it by an alias."""
         id = urls.article_id(article) if article.startswith(("http://", "https://")) else article
         record = self.articles.record(id)
         if record and record.target:
-            record = self.articles.record(record.target)
-        if record is None:
+            record = self.articles.record(record.target) or record
+        return id, record
+
+    def record(self, article: str) -> Record:
+        """The record of an article, by its id or by any of its addresses."""
+        _, record = self.find(article)
+        if record is None or record.target:
             raise click.ClickException(f"stack {self.name} has no article {article}")
         return record
 

@@ -78,7 +78,8 @@ def parked(sqs: "SQSClient", url: str) -> Iterator[list[Parked]]:
             )
 
 
-def _delete(sqs: "SQSClient", url: str, messages: Sequence[Parked]) -> None:
+def delete(sqs: "SQSClient", url: str, messages: Sequence[Parked]) -> None:
+    """Delete what is held, ten to a call."""
     for ten in _tens(messages):
         sqs.delete_message_batch(
             QueueUrl=url, Entries=[{"Id": str(i), "ReceiptHandle": one.receipt} for i, one in enumerate(ten)]
@@ -104,7 +105,7 @@ def redrive(sqs: "SQSClient", url: str, parse_url: str, messages: Sequence[Parke
             again[one.id] = msgspec.structs.replace(message, attempt=0, hops=0, not_before=0.0, reason="redriven")
     refused = Queue(sqs, parse_url).send(list(again.values()), now=now)
     sent = [one for one in messages if one.id in again and not any(again[one.id] is no for no in refused)]
-    _delete(sqs, url, sent)
+    delete(sqs, url, sent)
     return [one for one in messages if one not in sent]
 
 
@@ -186,7 +187,7 @@ def drop(*, as_json: bool, deployment: Deployment, **choice: Any) -> None:
     sqs, url = _queue(deployment)
     with parked(sqs, url) as messages:
         chosen = _chosen(messages, **choice)
-        _delete(sqs, url, chosen)
+        delete(sqs, url, chosen)
         _done("dropped", "dropped", len(chosen), as_json)
 
 

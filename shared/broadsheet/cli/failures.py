@@ -8,7 +8,7 @@ import msgspec
 
 from broadsheet.cli.answers import json_option, show_json
 from broadsheet.cli.deployment import Deployment, on_deployment
-from broadsheet.cli.dlq import Parked, parked
+from broadsheet.cli.dlq import Parked, delete, parked
 
 
 class FailedRun(msgspec.Struct, frozen=True):
@@ -53,5 +53,5 @@ def failures_(drop: bool, as_json: bool, deployment: Deployment) -> None:
             for run in runs:
                 click.echo(f"{run.at}  {run.function}  {run.what}: {run.why}")
             click.echo(f"{len(runs)} failed runs", err=True)
-        for message in messages if drop else ():
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message.receipt)
+        if drop:
+            delete(sqs, url, messages)

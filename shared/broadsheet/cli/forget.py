@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 import click
 from click import progressbar
 
-from broadsheet import urls
 from broadsheet.cli.answers import json_option, meant, show_json
 from broadsheet.cli.deployment import Deployment, on_deployment
 from broadsheet.forget import Forgetting
@@ -70,14 +69,11 @@ def _meant(deployment: Deployment, what: str) -> Callable[[Record], bool]:
 
 def _article_id(deployment: Deployment, what: str) -> str | None:
     """The id of the article that WHAT is, or is another address of; None for a source."""
-    if what.startswith(("http://", "https://")):
-        id = urls.article_id(what)
-    elif _ID.fullmatch(what) and deployment.sources.source(what) is None:
-        id = what
-    else:
+    is_address = what.startswith(("http://", "https://"))
+    if not is_address and not (_ID.fullmatch(what) and deployment.sources.source(what) is None):
         return None
-    record = deployment.articles.record(id)
-    return record.target if record and record.target else id
+    id, record = deployment.find(what)
+    return record.target or record.id if record else id
 
 
 def _is_forgotten(deployment: Deployment, what: str) -> bool:

@@ -17,8 +17,8 @@ from tests.stack.cloud import Cloud, unpatient
 from tests.stack.test_parse_faults import Scripted, given_up, message, page, parse, statuses
 
 URL = "https://quay.example/2026/1"
-# More attributes than two seconds are enough for, and more words than 100 MiB hold.
-SLOW, BIG = worst.PAGES["attributes"]()[:4_000_000], worst.PAGES["words of two letters"]()
+# More captions than two seconds are enough for, and more words than 100 MiB hold.
+SLOW, BIG = worst.PAGES["pictures in a figure"](), worst.PAGES["words of two letters"]()
 GOOD = Task(kind="page", url=URL, body=b"<article><p>" + worst.SENTENCE * 9 + b"<time>2026-03-04T10:00+02:00</time>")
 
 
@@ -62,7 +62,7 @@ def test_too_much_time_or_memory_is_refused_and_the_next_page_read(apart: Apart)
 
 def test_a_page_pays_for_itself_alone(apart: Apart) -> None:
     """Processor time is counted anew for each: together these would have had too much."""
-    task = Task(kind="page", url=URL, body=SLOW[:400_000] + b">" + GOOD.body)
+    task = Task(kind="page", url=URL, body=worst.PAGES["authors side by side"]()[:700_000] + b">" + GOOD.body)
     apart.start()
     worker = apart._worker
     for _ in range(9):

@@ -7,12 +7,14 @@ import pytest
 
 from broadsheet.extract import ExtractionError, extract
 from broadsheet.summary import summarize
+from tests.hostile import worst
 
 MADE: dict[str, Callable[[], bytes]] = {
     "a million sentences": lambda: b"<article><p>" + b"A. " * 1_000_000,
     "tags of thousands of attributes": lambda: b"".join(
         b"<p " + b" ".join(b"a%d=1" % n for n in range(4_990)) + b">text</p>" for _ in range(100)
     ),
+    "pictures in a figure": worst.PAGES["pictures in a figure"],
     "prose of a library": lambda: b"<article>" + b"<p>The ferry sailed, as it should, at ten.</p>" * 90_000,
 }
 

@@ -1,6 +1,8 @@
 """From kept lines to what consumers read: blocks, plain text, sanitised HTML, images and links."""
 
 import re
+from collections.abc import Callable
+from functools import cache
 from html import escape
 from itertools import groupby
 from urllib.parse import urljoin
@@ -21,7 +23,7 @@ _NOT_PICTURES = re.compile(
     r"avatar|gravatar|logo|icon|spacer|pixel|blank\.|emoji|1x1|placeholder|badge|\.svg(?:\?|$)", re.IGNORECASE
 )
 _SMALLEST_PICTURE = 100
-# For each, those before it and all of its figure are looked through.
+# For each, those before it are looked through.
 _MOST_PICTURES = 500
 _CREDIT = re.compile(r"credit|copyright|photographer|source|quelle|fotograf", re.IGNORECASE)
 _CREDIT_TEXT = re.compile(
@@ -49,6 +51,7 @@ def build(lines: list[Line], url: str) -> Body:
     markup: list[str] = []
     images: list[Image] = []
     links: dict[str, None] = {}
+    told = cache(_told)  # a figure of hundreds of pictures has one caption: looked for once, it costs its size
     pictures = {id(line) for line in [line for line in lines if line.kind == "image"][:_MOST_PICTURES]}
     lines = [line for line in lines if line.kind != "image" or id(line) in pictures]
     for line in lines:
@@ -67,7 +70,7 @@ def build(lines: list[Line], url: str) -> Body:
             markup.append("<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>")
         else:
             for line in group:
-                _single(line, url, blocks, markup, images)
+                _single(line, url, told, blocks, markup, images)
     return Body(tuple(blocks), plain(blocks), "\n".join(markup), tuple(images), tuple(links))
 
 
@@ -132,9 +135,9 @@ def _rows(lines: list[Line]) -> tuple[tuple[str, ...], ...]:
     return tuple(rows) if max(map(len, rows)) > 1 else ()
 
 
-def _single(line: Line, url: str, blocks: list[Block], markup: list[str], images: list[Image]) -> None:
+def _single(line: Line, url: str, told: "_Told", blocks: list[Block], markup: list[str], images: list[Image]) -> None:
     if line.kind == "image" and line.element is not None:
-        image = image_of(line.element, line.box, url)
+        image = _image(line, line.element, url, told)
         if image is not None and image.url not in {known.url for known in images}:
             images.append(image)
             blocks.append(Block(kind="image", url=image.url, text=image.caption or ""))
@@ -200,7 +203,7 @@ def _absolute(element: Element, url: str, links: dict[str, None]) -> None:
             anchor.attrib.pop("href", "")
 
 
-def image_of(element: Element, box: Box, url: str) -> Image | None:
+def _image(line: Line, element: Element, url: str, told: "_Told") -> Image | None:
     """The picture an `img` shows, with its figure's caption and credit; None for icons, pixels and placeholders."""
     width, height = _pixels(element.get("width")), _pixels(element.get("height"))
     if (width and width < _SMALLEST_PICTURE) or (height and height < _SMALLEST_PICTURE):
@@ -215,7 +218,8 @@ def image_of(element: Element, box: Box, url: str) -> Image | None:
         return None
     if not source or not address.startswith("http") or _NOT_PICTURES.search(address):
         return None
-    caption, credit = _caption(box)
+    figure = _ancestor(line.box, ("figure",))
+    caption, credit = told(figure) if figure else (None, None)
     return Image(
         url=address,
         caption=caption,
@@ -226,11 +230,12 @@ def image_of(element: Element, box: Box, url: str) -> Image | None:
     )
 
 
-def _caption(box: Box) -> tuple[str | None, str | None]:
-    figure = _ancestor(box, ("figure",))
-    if figure is None:
-        return None, None
-    captions = [text_of(found) for found in figure.element.iter("figcaption")]
+_Told = Callable[[Box], tuple[str | None, str | None]]
+
+
+def _told(figure: Box) -> tuple[str | None, str | None]:
+    """What a figure says of its pictures: the caption and the credit."""
+    caption = next(figure.element.iter("figcaption"), None)
     credit = next(
         (
             text_of(found)
@@ -239,7 +244,7 @@ def _caption(box: Box) -> tuple[str | None, str | None]:
         ),
         None,
     )
-    text = captions[0] if captions else ""
+    text = "" if caption is None else text_of(caption)
     if credit:
         text = text.replace(credit, "").strip()
     elif match := _CREDIT_TEXT.search(text):

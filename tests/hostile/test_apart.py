@@ -17,8 +17,22 @@ from tests.stack.cloud import Cloud, unpatient
 from tests.stack.test_parse_faults import Scripted, given_up, message, page, parse, statuses
 
 URL = "https://quay.example/2026/1"
-# More captions than two seconds are enough for, and more words than 100 MiB hold.
-SLOW, BIG = worst.PAGES["pictures in a figure"](), worst.PAGES["words of two letters"]()
+# No page is known any more that a second isn't enough for: the worker reads for so many seconds as these tell it to.
+_PROGRAM = """
+import re, sys, time
+from broadsheet import apart
+
+def read(task, here=apart.read):
+    told = re.search(rb"<!-- ([0-9.]+) s -->", task.body)
+    until = time.process_time() + float(told[1] if told else 0)
+    while time.process_time() < until:
+        pass
+    return here(task)
+
+apart.read = read
+apart.serve(*map(int, sys.argv[1:]))
+"""
+SLOW, BIG = b"<!-- 600 s -->", worst.PAGES["words of two letters"]()  # more words than 100 MiB hold
 GOOD = Task(kind="page", url=URL, body=b"<article><p>" + worst.SENTENCE * 9 + b"<time>2026-03-04T10:00+02:00</time>")
 
 
@@ -30,7 +44,8 @@ def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
 
 
 @pytest.fixture
-def apart() -> Iterator[Apart]:
+def apart(monkeypatch: pytest.MonkeyPatch) -> Iterator[Apart]:
+    monkeypatch.setattr("broadsheet.apart._PROGRAM", _PROGRAM)
     apart = Apart(seconds=1, memory=100 * 2**20)
     yield apart
     apart.close()
@@ -62,10 +77,10 @@ def test_too_much_time_or_memory_is_refused_and_the_next_page_read(apart: Apart)
 
 def test_a_page_pays_for_itself_alone(apart: Apart) -> None:
     """Processor time is counted anew for each: together these would have had too much."""
-    task = Task(kind="page", url=URL, body=worst.PAGES["authors side by side"]()[:700_000] + b">" + GOOD.body)
+    task = Task(kind="page", url=URL, body=b"<!-- 0.5 s -->" + GOOD.body)
     apart.start()
     worker = apart._worker
-    for _ in range(9):
+    for _ in range(6):
         assert apart.read(task, 60).text
     assert apart._worker is worker
 
@@ -89,7 +104,7 @@ def test_where_no_worker_begins_no_page_is_blamed(apart: Apart, monkeypatch: pyt
     monkeypatch.setattr("broadsheet.apart._PROGRAM", "import no_such_module")
     with pytest.raises(LateError, match="no-worker"):
         apart.read(GOOD, 60)
-    monkeypatch.undo()
+    monkeypatch.setattr("broadsheet.apart._PROGRAM", _PROGRAM)
     assert apart.read(GOOD, 60).text
 
 

@@ -70,7 +70,10 @@ def build(lines: list[Line], url: str) -> Body:
             markup.append("<table>" + "".join(f"<tr>{row}</tr>" for row in cells) + "</table>")
         else:
             for line in group:
-                _single(line, url, told, blocks, markup, images)
+                if line.kind == "image":
+                    _picture(_image(line, url, told), blocks, markup, images)
+                else:
+                    _single(line, url, blocks, markup)
     return Body(tuple(blocks), plain(blocks), "\n".join(markup), tuple(images), tuple(links))
 
 
@@ -135,15 +138,16 @@ def _rows(lines: list[Line]) -> tuple[tuple[str, ...], ...]:
     return tuple(rows) if max(map(len, rows)) > 1 else ()
 
 
-def _single(line: Line, url: str, told: "_Told", blocks: list[Block], markup: list[str], images: list[Image]) -> None:
-    if line.kind == "image" and line.element is not None:
-        image = _image(line, line.element, url, told)
-        if image is not None and image.url not in {known.url for known in images}:
-            images.append(image)
-            blocks.append(Block(kind="image", url=image.url, text=image.caption or ""))
-            caption = f"<figcaption>{escape(image.caption, quote=False)}</figcaption>" if image.caption else ""
-            markup.append(f'<figure><img src="{escape(image.url)}" alt="{escape(image.alt or "")}">{caption}</figure>')
-    elif line.kind == "embed" and line.element is not None:
+def _picture(image: Image | None, blocks: list[Block], markup: list[str], images: list[Image]) -> None:
+    if image is not None and image.url not in {known.url for known in images}:
+        images.append(image)
+        blocks.append(Block(kind="image", url=image.url, text=image.caption or ""))
+        caption = f"<figcaption>{escape(image.caption, quote=False)}</figcaption>" if image.caption else ""
+        markup.append(f'<figure><img src="{escape(image.url)}" alt="{escape(image.alt or "")}">{caption}</figure>')
+
+
+def _single(line: Line, url: str, blocks: list[Block], markup: list[str]) -> None:
+    if line.kind == "embed" and line.element is not None:
         source = _embedded(line.element, url)
         if source:
             blocks.append(Block(kind="embed", url=source))
@@ -203,8 +207,11 @@ def _absolute(element: Element, url: str, links: dict[str, None]) -> None:
             anchor.attrib.pop("href", "")
 
 
-def _image(line: Line, element: Element, url: str, told: "_Told") -> Image | None:
+def _image(line: Line, url: str, told: "_Told") -> Image | None:
     """The picture an `img` shows, with its figure's caption and credit; None for icons, pixels and placeholders."""
+    element = line.element
+    if element is None:
+        return None
     width, height = _pixels(element.get("width")), _pixels(element.get("height"))
     if (width and width < _SMALLEST_PICTURE) or (height and height < _SMALLEST_PICTURE):
         return None

@@ -13,7 +13,7 @@
     ├── MessageError             queue.py       a queue message is not one of ours
     ├── ShareError               shares.py      nor one of the polls queue
     ├── BusyError                hosts.py       the host is somebody else's turn, or wants to be left alone
-    ├── FetchError               fetch.py       a request failed; subclasses say whether to come back
+    ├── FetchError               fetch/         a request failed; subclasses say whether to come back
     └── DeliveryError            channels/      a post failed; says whether to come back
 
 Each carries, as attributes, what it happened to (a URL, a file, a source, a channel) and a `reason`: a short

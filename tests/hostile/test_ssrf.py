@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from broadsheet import addresses, fetch
-from broadsheet.fetch import Client, Endpoint, FetchError, FetchRefused, FetchTransient
+from broadsheet import addresses
+from broadsheet.fetch import Client, Endpoint, FetchError, FetchRefused, FetchTransient, sockets
 from tests.hostile.loopback import Asked, Names, Server, answer, script, serving
 
 PUBLIC = "93.184.216.34"
@@ -27,7 +27,7 @@ class Wire:
     def __init__(self) -> None:
         self.dialled: list[str] = []
         self.port = 0
-        self._dial = fetch._dialled
+        self._dial = sockets.dialled
 
     def __call__(self, endpoint: Endpoint, seconds: float) -> Any:
         self.dialled.append(endpoint[0])
@@ -37,7 +37,7 @@ class Wire:
 @pytest.fixture
 def wire(monkeypatch: pytest.MonkeyPatch) -> Iterator[Wire]:
     wire = Wire()
-    monkeypatch.setattr(fetch, "_dialled", wire)
+    monkeypatch.setattr(sockets, "dialled", wire)
     yield wire
     assert all(addresses.is_public(address) for address in wire.dialled), wire.dialled
 

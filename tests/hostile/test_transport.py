@@ -32,6 +32,7 @@ from broadsheet.fetch import (
     FetchTransient,
     Limits,
     Response,
+    sockets,
 )
 from tests.hostile.loopback import Answer, Asked, Server, answer, hang_up, script, serving
 
@@ -309,9 +310,9 @@ def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Autho
     """Trusted the way an operator would have an authority trusted: by OpenSSL's own variable."""
     authority = Authority(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(authority.path))
-    fetch._tls.cache_clear()
+    sockets.tls_context.cache_clear()
     yield authority
-    fetch._tls.cache_clear()
+    sockets.tls_context.cache_clear()
 
 
 class TestTls:
@@ -333,7 +334,7 @@ class TestTls:
 
     def test_a_strangers(self, authority: Authority, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv("SSL_CERT_FILE")
-        fetch._tls.cache_clear()
+        sockets.tls_context.cache_clear()
         failure(script({"/": answer()}), FetchTransient, "tls", authority.server())
 
     @pytest.mark.parametrize(
@@ -524,7 +525,7 @@ def _fetched_apart(urls: list[str]) -> Iterator[tuple[str, int]]:
             check=True,
             text=True,
             timeout=60,
-            env={"PYTHONPATH": str(Path(fetch.__file__).parents[1])},
+            env={"PYTHONPATH": str(Path(fetch.__file__).parents[2])},
         )
         reason, memory = json.loads(done.stdout)
         yield reason, memory

@@ -13,6 +13,7 @@ import pytest
 
 from broadsheet import fetch
 from broadsheet.fetch import Client, FetchError, FetchRefused, FetchTransient, Limits
+from broadsheet.fetch.gate import Gate
 from tests.hostile.loopback import Asked, Names, Server, answer, hang_up, script, serving
 
 PAGE = answer(b"<p>Hello</p>", headers={"Content-Type": 'Text/HTML; Charset="GB2312"', "ETag": '"1"'})
@@ -413,11 +414,11 @@ class TestPost:
 
 
 def test_exemptions() -> None:
-    client = Client(user_agent="t", allowed_networks=["10.1.0.0/16", "127.0.0.1:8123", "[::1]:8123", "fd00::/8"])
+    gate = Gate(["10.1.0.0/16", "127.0.0.1:8123", "[::1]:8123", "fd00::/8"], fetch.resolve, 1.0)
     admitted = [("10.1.2.3", 22), ("127.0.0.1", 8123), ("::1", 8123), ("fd00::5", 1), ("::ffff:10.1.2.3", 5)]
     refused = [("10.2.0.1", 80), ("127.0.0.1", 9001), ("::1", 9001), ("fe80::1", 80), ("nowhere", 80)]
-    assert all(client._gate.admits(endpoint) for endpoint in admitted)
-    assert not any(client._gate.admits(endpoint) for endpoint in refused)
+    assert all(gate.admits(endpoint) for endpoint in admitted)
+    assert not any(gate.admits(endpoint) for endpoint in refused)
 
 
 def test_proxies_of_the_environment_are_not_used(

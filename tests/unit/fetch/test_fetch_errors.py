@@ -10,7 +10,16 @@ import pytest
 import urllib3.exceptions
 
 from broadsheet import fetch
-from broadsheet.fetch import Client, FetchDenied, FetchError, FetchGone, FetchRefused, FetchTransient, retry_after
+from broadsheet.fetch import (
+    Client,
+    FetchDenied,
+    FetchError,
+    FetchGone,
+    FetchRefused,
+    FetchTransient,
+    errors,
+    retry_after,
+)
 from tests.hostile.loopback import answer, script, serving
 
 NOW = 1_800_000_000.0
@@ -37,9 +46,9 @@ def _theirs(root: type[BaseException], *modules: str) -> list[type[BaseException
 )
 def test_every_lower_exception_is_mapped(kind: type[Exception]) -> None:
     """By a row of its own, not by falling through to the last."""
-    rows = [row for row in fetch._MEANINGS if row[0] != (http.client.HTTPException,)]
+    rows = [row for row in errors.MEANINGS if row[0] != (http.client.HTTPException,)]
     assert any(issubclass(kind, kinds) for kinds, *_ in rows), f"{kind.__name__} has no meaning"
-    assert fetch.meaning(kind)[1] in fetch.__doc__.replace("\n", " ") if fetch.__doc__ else False
+    assert errors.meaning(kind)[1] in fetch.__doc__.replace("\n", " ") if fetch.__doc__ else False
 
 
 @pytest.mark.parametrize(
@@ -63,7 +72,7 @@ def test_every_lower_exception_is_mapped(kind: type[Exception]) -> None:
     ],
 )
 def test_what_they_mean(kind: type[Exception], expected: tuple[type[FetchError], str, bool]) -> None:
-    assert fetch.meaning(kind) == expected
+    assert errors.meaning(kind) == expected
 
 
 @pytest.mark.parametrize(
@@ -90,7 +99,7 @@ def test_every_status_but_200_raises(status: int, kind: type[FetchError], host_w
 
 
 def test_every_error_prints_its_url() -> None:
-    kinds = [kind for kind in _below(FetchError) if kind.__module__ == "broadsheet.fetch"]
+    kinds = [kind for kind in _below(FetchError) if kind.__module__ == "broadsheet.fetch.errors"]
     assert len(kinds) == 5
     for kind in kinds:
         assert issubclass(kind, FetchError)

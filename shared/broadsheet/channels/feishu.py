@@ -1,7 +1,8 @@
 """Feishu's and Lark's custom bot: an interactive card of plain-text elements, which no title can put markup into.
 
 Limits: 20 KB for the request, 30 KB for a card; 100 messages a minute, 5 a second. The answer is 200 even when the
-post failed: `code` tells. https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot
+post failed: `code` tells. Limits and codes: https://open.feishu.cn/document/client-docs/bot-v3/add-custom-bot; what a
+rate limit looks like: https://open.feishu.cn/document/server-docs/api-call-guide/frequency-control
 """
 
 import base64
@@ -22,13 +23,17 @@ _CONTEXT = 500
 _DIGEST, _DIGEST_TITLE = 16_000, 400
 _ELEMENTS = 48  # more make a card that phones show badly
 
-_RATE_LIMITED = {9499, 11232, 99991400}
+_RATE_LIMITED = {
+    9499,  # "too many request", at times with the status 400; with other words it is a bad request
+    11232,  # "frequency limited", at full and half hours even to those who keep to the limits
+    99991400,  # the platform's own
+}
 _CLOSED = {
     19001,  # no such bot
     19021,  # the signature doesn't match, or the clock is an hour off
     19022,  # our address isn't on the bot's list
 }
-_A_MINUTE = 60.0  # the window of Feishu's limit; its answer names no time
+_A_MINUTE = 60.0  # the window of the bot's limit, whose answer names no time
 
 
 class FeishuSecret(Secret, frozen=True):
@@ -121,7 +126,8 @@ def _error(channel: Channel, response: Response, code: object, said: str) -> Del
         return refusal(channel, response)
     reason = f"code-{code}"
     if code in _RATE_LIMITED and (code != 9499 or "too many" in said.lower()):
-        return channel.transient(reason, said, retry_after=_A_MINUTE)
+        named = response.headers.get("x-ogw-ratelimit-reset", "")
+        return channel.transient(reason, said, retry_after=float(named) if named.isdecimal() else _A_MINUTE)
     if code in _CLOSED:
         return channel.closed(reason, said)
     if response.status >= 429:

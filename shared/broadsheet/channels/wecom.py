@@ -1,7 +1,8 @@
 """WeCom's (企业微信) group bot: Markdown without escapes, so characters that mean something are written full-width.
 
-Limits: 4,096 *bytes* of content; 20 messages a minute. The answer is 200 even when the post failed: `errcode` tells.
-https://developer.work.weixin.qq.com/document/path/91770
+Limits: 4,096 *bytes* of content; 20 messages a minute. https://developer.work.weixin.qq.com/document/path/91770
+The answer is 200 even when the post failed: `errcode` tells. What the codes mean is from the global list (全局错误码),
+https://developer.work.weixin.qq.com/document/path/90313; any that isn't named here refuses the message.
 """
 
 from typing import Any
@@ -28,7 +29,11 @@ _LINK = 600
 _DIGEST, _DIGEST_TITLE = 3300, 300
 
 _TRANSIENT = {-1: None, 45009: 60.0, 45033: 60.0}  # busy; over the minute's limit; too many at once
-_CLOSED = {93000, 93004, 93008, 93017}  # no such webhook, bot switched off, bot not in the group
+_CLOSED = {
+    93000,  # no such webhook, or the bot was put out of the group
+    93004,  # the bot is switched off
+    93008,  # it isn't in the group
+}
 
 
 class WeComSecret(Secret, frozen=True):

@@ -64,6 +64,7 @@ _REGISTRY = {
     "wecom": ("wecom", 3.0),  # 20 a minute
     "sns": ("sns", 0.0),
     "ntfy": ("ntfy", 5.0),  # one in 5 seconds after a burst of 60, on the public server
+    "apprise": ("apprise", 1.0),  # whichever service: gentle enough for most
 }
 KINDS = tuple(_REGISTRY)
 READ_BACK = frozenset({"slack-bot"})  # kinds that can be asked whether a post arrived

@@ -71,7 +71,9 @@ def add(
 ) -> None:
     """Set up a channel: ask for its secret, post to it, keep the secret where the stack looks, append it to the file.
 
-    Kinds: slack, slack-bot, webhook, feishu, email, discord, discord-bot, telegram, teams, dingtalk, wecom, sns, ntfy.
+    Kinds: slack, slack-bot, webhook, feishu, email, discord, discord-bot, telegram, teams, dingtalk, wecom, sns, ntfy;
+    apprise (`pip install 'broadsheet[apprise]'`) for whatever else that library posts to.
+
     When the post is refused, nothing is kept.
     """
     text = path.read_text(encoding="utf-8") if path.exists() else "sources: []\n"

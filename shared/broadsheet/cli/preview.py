@@ -20,7 +20,7 @@ from broadsheet.store import Record, document, record_of
 from broadsheet.summary import summarize
 
 _UNSEEN = re.compile("[\u200b\u2060]")  # what keeps markup and links from coming alive
-_VISIBLE = ("title", "text", "content", "description", "name", "message", "subject", "Subject")
+_VISIBLE = ("title", "text", "content", "body", "description", "name", "message", "subject", "Subject")
 
 
 @click.command("preview")

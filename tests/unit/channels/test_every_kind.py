@@ -39,7 +39,7 @@ class InProcess:
 
 
 def test_no_kind_is_untested() -> None:
-    assert set(KINDS) == {*SERVICES, "email", "sns"}
+    assert set(KINDS) == {*SERVICES, "email", "sns", "apprise"}
 
 
 @pytest.mark.parametrize("kind", HTTP_KINDS)

@@ -173,6 +173,13 @@ def no_live_words(shown: str, text: str) -> None:
     assert not re.search(r"://|[@#]\w|\w\.[^\W\d_]|(^|\s)/\w", shown), (text, shown)
 
 
+def apprise(payload: dict[str, Any], text: str) -> None:
+    assert payload["body"].endswith("\n" + URL)
+    shown = payload["title"] + "\n" + payload["body"].removesuffix(URL)
+    assert not set("*_`~#<>[]|\\") & set(shown), (text, shown)
+    no_live_words(shown, text)
+
+
 def ntfy(payload: dict[str, Any], _: str) -> None:
     assert payload.keys() <= {"title", "message", "click"}
     assert payload["click"] == URL
@@ -201,6 +208,7 @@ HARMLESS: dict[str, Callable[[dict[str, Any], str], None]] = {
     "wecom": wecom,
     "ntfy": ntfy,
     "sns": sns,
+    "apprise": apprise,
 }
 
 

@@ -32,7 +32,9 @@ def test_every_kind_is_shown_as_a_person_would_read_it(page: Path) -> None:
     parts = dict(part.split(", ", 1) for part in shown.output.split("── ")[1:])
     assert tuple(parts) == KINDS
     for kind, text in parts.items():
-        literal = "Ferry ＊resumes＊" if kind in ("dingtalk", "wecom") else "Ferry *resumes* <b> :tada: [x](y)"
+        literal = (
+            "Ferry ＊resumes＊" if kind in ("dingtalk", "wecom", "apprise") else "Ferry *resumes* <b> :tada: [x](y)"
+        )
         assert literal in text, kind
         assert "https://file.invalid/ferry.html" in text
         assert "The harbour opened at dawn" in text

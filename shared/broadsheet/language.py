@@ -1,6 +1,7 @@
 """Which language a text is in: told by its script, then by its commonest words."""
 
 import re
+from collections import Counter
 from functools import cache
 
 _SCRIPTS = (
@@ -43,6 +44,8 @@ _WORDS = {
     "lebih bisa",
     "vi": "của và là các có được cho một trong với không những đã này người khi từ đến tại ông về cũng",
 }
+# What isn't Latin, so that European texts are not looked through once for each of the scripts.
+_FOREIGN = re.compile(r"[\u0370-\u1cff\u2c00-\ufaff]")
 _SPACELESS = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\u0e00-\u0e7f]")
 _SAMPLE = 4_000
 _WORD = re.compile(r"[^\W\d_]+")
@@ -60,19 +63,18 @@ def _languages_of() -> dict[str, list[str]]:
 def detect(text: str) -> str | None:
     """The ISO 639-1 code of a text of at least a sentence, or None if nothing speaks clearly."""
     sample = text[:_SAMPLE]
-    letters = len("".join(_WORD.findall(sample)))
-    if not letters:
-        return None
-    for language, script in () if sample.isascii() else _SCRIPTS:
-        # Kana make up a third of Japanese, Latin words a part of any language: a fifth of the letters decides.
-        if len(re.findall(f"[{script}]", sample)) > 0.2 * letters:
-            return _cyrillic(sample) if language == "ru" else language
+    words = _WORD.findall(sample.lower())
+    # Kana make up a third of Japanese, Latin words a part of any language: a fifth of the letters decides.
+    enough = 0.2 * sum(map(len, words))
+    if len(_FOREIGN.findall(sample)) > enough:
+        for language, script in _SCRIPTS:
+            if len(re.findall(f"[{script}]", sample)) > enough:
+                return _cyrillic(sample) if language == "ru" else language
     counts: dict[str, float] = {}
     known = _languages_of()
-    words = _WORD.findall(sample.lower())
-    for word in words:
+    for word, times in Counter(words).items():
         for language in known.get(word, ()):
-            counts[language] = counts.get(language, 0) + 1 / len(known[word])
+            counts[language] = counts.get(language, 0) + times / len(known[word])
     if not counts:
         return None
     best = max(counts, key=lambda language: counts[language])
@@ -88,7 +90,5 @@ def _cyrillic(sample: str) -> str:
 def writes_without_spaces(text: str) -> bool:
     """Whether a text's length is counted in characters: Chinese, Japanese and Thai."""
     sample = text[:_SAMPLE]
-    if sample.isascii():
-        return False
-    dense = len(_SPACELESS.findall(sample))
-    return dense > 0.3 * max(1, len("".join(_WORD.findall(sample))))
+    dense = 0 if sample.isascii() else len(_SPACELESS.findall(sample))
+    return dense > 0 and dense > 0.3 * sum(map(len, _WORD.findall(sample)))

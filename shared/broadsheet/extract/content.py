@@ -27,6 +27,7 @@ _DROPPED = -0.6
 _LEAST_SHARE = 0.5
 # If dropping leaves less of the prose than this, the names on this page mean something else.
 _TOO_LITTLE_LEFT = 0.05
+_DISCARDED = DISCARD_NAMES | DISCARD_ROLES
 _PICTURE_BOXES = frozenset(["figure", "noscript", "video"])
 _SENTENCE_ENDS = frozenset(".!?…。！？؟।»”\"'」』)）:;：；")
 # More of these in a line are a menu's.
@@ -63,21 +64,23 @@ class Finder:
         # Shares of the body, chosen among 0.02 to 0.5: Chinese templates keep all paragraphs in boxes of one name.
         self.longest_tail = 0.5 if self.dense else 0.1
         self.prose = [self._is_prose(line) for line in page.lines]
+        # Boxes dropped by themselves, and those within them.
         self.dropped: set[Box] = set()
+        self.hidden: set[Box] = set()
 
     def find(self) -> Finding:
-        self._sum_prose(respect_drops=False)
-        self.dropped = self._drops()
+        self._sum_prose()
+        self._drop(self._drops())
         everything = self.page.boxes[0].prose
-        self._sum_prose(respect_drops=True)
+        self._sum_prose()
         if self.page.boxes[0].prose < _TOO_LITTLE_LEFT * everything:
-            self.dropped = set()
-            self._sum_prose(respect_drops=True)
+            self._drop(set())
+            self._sum_prose()
         box, how = self._start()
         if not how.startswith("container"):
             box = self._heaviest(box)
         twins = [] if how == "density" else self._twins(box)
-        self.dropped |= self._nested(box)
+        self._drop(self.dropped | self._nested(box))
         body = [line for part in sorted([box, *twins], key=lambda part: part.first) for line in self._body(part)]
         body = self._without_tail(body)
         return Finding(self._lead(box, body) + body, box, how)
@@ -116,7 +119,7 @@ class Finder:
                 and (other.names & names if names else other.names and other.names <= box.names)
                 and not self._is_within(other, box)
                 and not self._is_within(box, other)
-                and not self._is_dropped(other)
+                and other not in self.hidden
                 and (other.first >= end or other.last <= box.first)
             ):
                 parts.append(other)
@@ -138,11 +141,18 @@ class Finder:
             return int(len(line.text) * _LIST)
         return len(line.text)
 
-    def _sum_prose(self, *, respect_drops: bool) -> None:
+    def _drop(self, dropped: set[Box]) -> None:
+        self.dropped, self.hidden = dropped, set(dropped)
+        if dropped:
+            for box in self.page.boxes:
+                if box.parent in self.hidden:
+                    self.hidden.add(box)
+
+    def _sum_prose(self) -> None:
         for box in self.page.boxes:
             box.prose = 0
         for line, prose in zip(self.page.lines, self.prose, strict=True):
-            if prose and not (respect_drops and self._is_dropped(line.box)):
+            if prose and line.box not in self.hidden:
                 line.box.prose += self._mass(line)
         for box in reversed(self.page.boxes):
             if box.parent is not None:
@@ -154,18 +164,16 @@ class Finder:
         return {
             box
             for box in self.page.boxes
-            if (
-                box.tag in DISCARD_TAGS
-                or box.words & DISCARD_WORDS
-                or box.names & DISCARD_NAMES
-                or box.names & DISCARD_ROLES
-            )
-            and not (box.tag == "figure" and any(line.kind == "cell" for line in self.page.within(box)))
-            and box.text < LARGE_PART * text
+            if box.text < LARGE_PART * text
             and box.prose < LARGE_PART * prose
+            and (box.tag in DISCARD_TAGS or (box.marks and (box.words & DISCARD_WORDS or box.names & _DISCARDED)))
+            and not (box.tag == "figure" and any(line.kind == "cell" for line in self.page.within(box)))
         }
 
     def _is_dropped(self, box: Box | None, until: Box | None = None, spare: frozenset[str] = frozenset()) -> bool:
+        """Whether a box or one around it, up to a chosen box, is dropped; `spare` are tags that don't count."""
+        if box not in self.hidden:
+            return False
         while box is not None and box is not until:
             if box in self.dropped and box.tag not in spare:
                 return True
@@ -175,9 +183,7 @@ class Finder:
     def _start(self) -> tuple[Box, str]:
         boxes = self.page.boxes
         total = boxes[0].prose
-        known = [
-            box for box in boxes if box.names & BODY_NAMES and box.prose >= 0.4 * total and not self._is_dropped(box)
-        ]
+        known = [box for box in boxes if box.prose >= 0.4 * total and box.names & BODY_NAMES and box not in self.hidden]
         if known:
             best = max(known, key=lambda box: (box.prose, box.depth))
             return best, f"container {' '.join(sorted(best.names & BODY_NAMES))}"
@@ -192,10 +198,10 @@ class Finder:
         for index in range(start.first, start.last):
             line = self.page.lines[index]
             if self.prose[index]:
-                weight = _DROPPED * len(line.text) if self._is_dropped(line.box) else self._mass(line)
+                weight = _DROPPED * len(line.text) if line.box in self.hidden else self._mass(line)
             elif line.kind == "heading":
                 weight = 0.0
-            elif self._is_dropped(line.box):
+            elif line.box in self.hidden:
                 weight = _DROPPED * len(line.text)
             else:
                 weight = _JUNK * len(line.text)

@@ -26,42 +26,47 @@ _BOXES: dict[str, Kind | None] = {
     "blockquote": "quote",
     "pre": "code",
 }  # fmt: skip
-_BREAKS = frozenset(["br", "hr"])
-_IMAGES = frozenset(["img", "amp-img"])
-_EMBEDS = frozenset(["iframe", "embed", "amp-youtube", "amp-iframe", "amp-twitter"])
+# What else isn't merely part of a line.
+_MARKS: dict[str, Literal["break", "image", "embed", "silent"]] = {
+    **dict.fromkeys(["br", "hr"], "break"),
+    **dict.fromkeys(["img", "amp-img"], "image"),
+    **dict.fromkeys(["iframe", "embed", "amp-youtube", "amp-iframe", "amp-twitter"], "embed"),
+    **dict.fromkeys(["script", "style", "textarea", "input", "track", "source"], "silent"),
+}
 # Boxes of single lines: only their class and id are worth asking for.
 _PLAIN = frozenset(["p", "li", "td", "th", "tr", "ul", "ol", "h2", "h3", "h4", "h5", "h6", "dt", "dd"])
-_SILENT = frozenset(["script", "style", "textarea", "input", "track", "source"])
 _WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 # A warm function would keep these for ever.
 _LONG_MARKS = 500
 
-_UNNAMED: tuple[frozenset[str], frozenset[str]] = (frozenset(), frozenset())
+_NONE: frozenset[str] = frozenset()
 
 
-@lru_cache(maxsize=8192)
-def _names_and_words(marks: str) -> tuple[frozenset[str], frozenset[str]]:
-    """Class names and the words they are made of; cached because a page repeats a few of them hundreds of times."""
+# Cached because a page repeats a few marks hundreds of times.
+@lru_cache(maxsize=4096)
+def _names(marks: str) -> frozenset[str]:
+    return frozenset(marks.lower().split())
+
+
+@lru_cache(maxsize=4096)
+def _words(marks: str) -> frozenset[str]:
     lower = marks.lower()
-    parted = lower if lower == marks else _CAMEL.sub(" ", marks).lower()
-    return frozenset(lower.split()), frozenset(_WORD.findall(parted))
+    return frozenset(_WORD.findall(lower if lower == marks else _CAMEL.sub(" ", marks).lower()))
 
 
 class Box:
-    """An element that makes a block; sums cover everything within it. `text`, `linked` and `prose` count characters."""
+    """An element that makes a block; sums cover everything within it. `text` and `prose` count characters."""
 
     __slots__ = (
-        "depth", "element", "first", "kind", "last", "linked", "names", "parent", "prose", "tag",
-        "text", "words",
+        "depth", "element", "first", "last", "marks", "parent", "prose", "tag", "text",
     )  # fmt: skip
 
-    def __init__(self, element: Element, tag: str, parent: "Box | None", kind: Kind | None) -> None:
+    def __init__(self, element: Element, tag: str, parent: "Box | None") -> None:
         self.element = element
         self.tag = tag
         self.parent = parent
-        self.kind = kind
         self.depth: int = parent.depth + 1 if parent else 0
         get = element.get
         marks = get("class") or ""
@@ -71,11 +76,22 @@ class Box:
             for attribute in ("role", "itemprop", "data-testid"):
                 if name := get(attribute):
                     marks += " " + name
-        known = _names_and_words if len(marks) < _LONG_MARKS else _names_and_words.__wrapped__
-        self.names, self.words = known(marks) if marks else _UNNAMED
-        self.text = self.linked = self.prose = 0
+        self.marks = marks
+        self.text = self.prose = 0
         # The range of lines within, as indexes into Page.lines.
         self.first = self.last = 0
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Its classes, id and role, lower-case."""
+        marks = self.marks
+        return (_names(marks) if len(marks) < _LONG_MARKS else _names.__wrapped__(marks)) if marks else _NONE
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The words its names are made of, split at hyphens, underlines and capitals."""
+        marks = self.marks
+        return (_words(marks) if len(marks) < _LONG_MARKS else _words.__wrapped__(marks)) if marks else _NONE
 
 
 class Line:
@@ -94,30 +110,28 @@ class Line:
 
 
 class Page:
-    """All boxes and lines of a tree in document order."""
+    """All lines of a tree and the boxes that hold any, in document order."""
 
     def __init__(self, root: Element) -> None:
         self.boxes: list[Box] = []
         self.lines: list[Line] = []
         self._pieces: list[str] = []
         self._linked = 0
-        top = Box(root, root.tag, None, None)
+        top = Box(root, root.tag, None)
         self.boxes.append(top)
-        self._walk(root, top, "paragraph", in_link=False)
+        self._walk(root, top, "paragraph", False)
         self._flush(top, "paragraph")
         top.last = len(self.lines)
         for line in self.lines:
             line.box.text += len(line.text)
-            line.box.linked += line.linked
         for box in reversed(self.boxes):
             if box.parent is not None:
                 box.parent.text += box.text
-                box.parent.linked += box.linked
 
     def within(self, box: Box) -> list[Line]:
         return self.lines[box.first : box.last]
 
-    def _walk(self, element: Element, box: Box, kind: Kind, *, in_link: bool) -> None:
+    def _walk(self, element: Element, box: Box, kind: Kind, in_link: bool) -> None:
         pieces = self._pieces
         text = element.text
         if text and (pieces or not text.isspace()):
@@ -130,32 +144,34 @@ class Page:
                 if pieces:
                     self._flush(box, kind)
                 inner_kind = _BOXES[tag] or kind
-                inner = Box(child, tag, box, inner_kind)
+                inner = Box(child, tag, box)
                 self.boxes.append(inner)
                 inner.first = len(self.lines)
-                if inner.names & POSTS:
+                if inner.marks and inner.names & POSTS:
                     self._mark("embed", child, inner)
                 else:
-                    self._walk(child, inner, inner_kind, in_link=in_link)
+                    self._walk(child, inner, inner_kind, in_link)
                 if pieces:
                     self._flush(inner, inner_kind)
                 inner.last = len(self.lines)
-                if inner.last == inner.first + 1 and self.lines[-1].box is inner:
+                if inner.last == inner.first:
+                    self.boxes.pop()
+                elif inner.last == inner.first + 1 and self.lines[-1].box is inner:
                     self.lines[-1].whole = True
-            elif tag in _BREAKS:
-                self._flush(box, kind)
-            elif tag in _IMAGES:
-                self._mark("image", child, box)
-            elif tag in _EMBEDS:
-                self._flush(box, kind)
-                self._mark("embed", child, box)
-            elif tag not in _SILENT:
+            elif tag not in _MARKS:
                 if len(child):
-                    self._walk(child, box, kind, in_link=in_link or tag == "a")
+                    self._walk(child, box, kind, in_link or tag == "a")
                 elif text := child.text:
                     pieces.append(text)
                     if in_link or tag == "a":
                         self._linked += len(text.strip())
+            elif (mark := _MARKS[tag]) == "image":
+                self._mark("image", child, box)
+            elif mark != "silent":
+                if pieces:
+                    self._flush(box, kind)
+                if mark == "embed":
+                    self._mark("embed", child, box)
             tail = child.tail
             if tail and (pieces or not tail.isspace()):
                 pieces.append(tail)
@@ -166,9 +182,10 @@ class Page:
         self.lines.append(Line("", 0, box, kind, element))
 
     def _flush(self, box: Box, kind: Kind) -> None:
-        if self._pieces:
-            text = " ".join("".join(self._pieces).split())
+        pieces = self._pieces
+        if pieces:
+            text = " ".join((pieces[0] if len(pieces) == 1 else "".join(pieces)).split())
             if text:
                 self.lines.append(Line(text, min(self._linked, len(text)), box, kind))
-            self._pieces.clear()
+            pieces.clear()
             self._linked = 0

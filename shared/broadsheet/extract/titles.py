@@ -2,6 +2,8 @@
 
 import re
 import unicodedata
+from functools import lru_cache
+from operator import add
 
 _SEPARATOR = re.compile(r"\s+[|•·»›‹«~:]+\s+|\s+[-–—]+\s+|\s*[|｜_]\s*|\s::\s|[-–—](?=[^-–—]*$)")
 _NOT_ALNUM = re.compile(r"[\W_]+")
@@ -27,9 +29,11 @@ def sameness(one: str, other: str) -> float:
     return 2 * len(pairs & others) / max(1, len(pairs) + len(others))
 
 
-def _pairs(title: str) -> set[str]:
+# A page's few titles are each compared with all others.
+@lru_cache(maxsize=64)
+def _pairs(title: str) -> frozenset[str]:
     text = folded(title[:_LONGEST])
-    return {text[i : i + 2] for i in range(len(text) - 1)}
+    return frozenset(map(add, text, text[1:]))
 
 
 def without_site(title: str, site_names: list[str]) -> str:

@@ -40,10 +40,11 @@ class Backstage:
             queue.deleted_messages.clear()
         self._bucket.keys.clear()
 
-    def items(self, table: str) -> Iterator[dict[str, Any]]:
-        """The items of a table, by its logical id, as plain values."""
+    def items(self, table: str, **texts: str) -> Iterator[dict[str, Any]]:
+        """The items of a table, by its logical id, that have these texts; as plain values."""
         for item in self._dynamodb.tables[self._stack.resources[table]].all_items():
-            yield from_item(item.to_json()["Attributes"])
+            if all(name in item.attrs and item.attrs[name].value == text for name, text in texts.items()):
+                yield from_item(item.to_json()["Attributes"])
 
     def images(self, table: str) -> Iterator[dict[str, Any]]:
         """Every image of an item that the table's stream ever showed, oldest first."""

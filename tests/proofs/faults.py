@@ -7,7 +7,7 @@ A point's name counts its kind's occurrences, so that it means the same step whe
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future
 from typing import Any
 
 import msgspec
@@ -17,8 +17,9 @@ from botocore.exceptions import ReadTimeoutError
 from botocore.model import OperationModel
 from moto.core.models import botocore_stubber
 
+from tests.proofs import shortcut
 from tests.proofs.clock import Clock
-from tests.proofs.plans import Fault, Plan, kinds
+from tests.proofs.plans import Fault, Plan
 
 STEP = 0.002  # seconds that a step takes: no two happen at one instant
 
@@ -82,12 +83,29 @@ class Process:
         self.between: Callable[[str, tuple[Touch, ...]], None] = _nobody_waits
 
 
+class AtOnce(Executor):
+    """In place of a pool of threads: a plan must meet the same points in the same order, and a run may be forked."""
+
+    def __init__(self, _workers: int) -> None:
+        pass
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        """Do it here and now; what it raises, a death too, is raised where its result is asked for, as of a thread."""
+        done: Future[Any] = Future()
+        try:
+            done.set_result(work(*args, **kwargs))
+        except BaseException as error:  # noqa: BLE001 - told by the future
+            done.set_exception(error)
+        return done
+
+
 class Faults:
     """One run's points, in order, and the plan's faults among them."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._local = threading.local()
+        self.befalls: Callable[[str], str | None] = lambda _: None  # what happens where nothing was planned
         self.begin(Plan(""))
 
     def begin(self, plan: Plan) -> None:
@@ -95,15 +113,10 @@ class Faults:
         self.plan = plan
         self._planned = {fault.point: fault.kind for fault in plan.faults}
         self._count: Counter[str] = Counter()
-        self._ahead: list[tuple[int, str]] = []
         self.calm()
         self.points: list[str] = []
         self.fired: list[str] = []
         self.last_change = self._clock.now
-
-    def plan_ahead(self, steps: int, kind: str) -> None:
-        """Let it go wrong in so many steps, if it can in that way."""
-        self._ahead.append((len(self.points) + steps, kind))
 
     def calm(self) -> None:
         """What lasted for one invocation is over."""
@@ -113,10 +126,6 @@ class Faults:
     def run_as(self, process: Process) -> None:
         """What this thread does from now on, it does for `process`."""
         self._local.process = process
-
-    def pool(self, _workers: int) -> ThreadPoolExecutor:
-        """A pool of one thread, for a plan must meet the same points in the same order; it dies with its process."""
-        return ThreadPoolExecutor(1, initializer=self.run_as, initargs=(self.process,))
 
     @property
     def process(self) -> Process:
@@ -131,9 +140,7 @@ class Faults:
         self.points.append(name)
         self._clock.now += STEP
         kind = self._planned.get(name)
-        ahead = [one for at, one in self._ahead if at == len(self.points) and one in kinds(name)]
-        if kind is None and ahead:
-            kind = ahead[0]
+        if kind is None and (kind := self.befalls(name)):
             self.plan = self.plan.and_(Fault(name, kind))
         if kind is not None:
             self.fired.append(f"{name}={kind}")
@@ -174,6 +181,7 @@ class Faults:
             kind = "error"
         self._local.fault, self._local.attempts = kind, 0
         context["withheld"] = context["instead"] = None
+        context["params"] = params if service == "dynamodb" and kind not in shortcut.ON_THE_WIRE else None
         if kind in ERRORS:
             code, status = ERRORS[kind]
             context["instead"] = status, {"Error": {"Code": code, "Message": "by plan"}, "ResponseMetadata": {}}
@@ -201,9 +209,11 @@ class Faults:
         if not left:
             context["instead"] = 200, {"Responses": {}, "ResponseMetadata": {}}
 
-    def _answer_instead(self, context: dict[str, Any], **_: Any) -> tuple[Any, dict[str, Any]] | None:
-        if context.get("instead") is None:
-            return None
+    def _answer_instead(
+        self, context: dict[str, Any], model: OperationModel, **_: Any
+    ) -> tuple[Any, dict[str, Any]] | None:
+        if context["instead"] is None:
+            return shortcut.ask(model, context["params"]) if context["params"] else None
         status, parsed = context["instead"]
         return AWSResponse("https://aws.invalid/", status, HTTPHeaders(), None), parsed
 

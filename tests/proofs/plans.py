@@ -7,6 +7,8 @@ import msgspec
 # yet, unless it is a consistent one; an `outage` of a service, and
 # an entry that is `refused`, last for the rest of the invocation.
 AWS_CALL = ("kill-before", "kill-after", "error", "timeout", "lost", "throttle", "outage")
+READ = ("kill-before", "error", "timeout", "throttle", "outage")  # it has no effect to die after, or to have twice
+READS = ("Get", "BatchGet", "Query", "Scan", "List", "Head")
 SOME_CALLS = {
     "SendMessageBatch": ("partial", "refused"),
     "BatchGetItem": ("partial", "stale"),
@@ -59,9 +61,4 @@ def kinds(point: str) -> tuple[str, ...]:
         return DELIVERY[where]
     if what in ("fetch", "post", "read-back"):
         return FETCH
-    return AWS_CALL + SOME_CALLS.get(what, ())
-
-
-def singles(scene: str, points: list[str]) -> list[Plan]:
-    """Every fault at every point."""
-    return [Plan(scene, (Fault(point, kind),)) for point in points for kind in kinds(point)]
+    return (READ if what.startswith(READS) else AWS_CALL) + SOME_CALLS.get(what, ())

@@ -8,13 +8,15 @@ conflicts with a later one of the other worker: orders that differ in nothing el
 
 import io
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 from contextlib import redirect_stdout
+from functools import partial
 from typing import Any
 
 import msgspec
 
 from local.runtime import Context
+from tests.proofs import forks
 from tests.proofs.faults import Process, Touch
 from tests.proofs.plans import Plan
 from tests.proofs.verdict import Verdict
@@ -154,7 +156,7 @@ class _Node(msgspec.Struct):
     asleep: set[str]
     went: set[str]
 
-    def after(self, mover: str, asleep: set[str]) -> set[str]:
+    def after(self, mover: str, asleep: Set[str]) -> set[str]:
         """Who of those asleep sleeps on when this one has moved: whoever's next move it does not conflict with."""
         return {one for one in asleep - {mover} if not _conflict(self.touches[one], self.touches[mover])}
 
@@ -168,10 +170,23 @@ class Course(msgspec.Struct):
     redundant: bool
 
 
-def run(world: World, race: Race, schedule: str, asleep: set[str] = frozenset()) -> Course:  # type: ignore[assignment]  # never changed
-    """Run a race by a schedule; after it, those `asleep` need not move before another's move concerns them."""
+class Prepared(msgspec.Struct, frozen=True):
+    """A race whose workers are about to start."""
+
+    world: World
+    race: Race
+    events: tuple[Any, Any]
+
+
+def prepare(world: World, race: Race) -> Prepared:
+    """Bring the world to where the race starts."""
     world.begin(Plan(race.scene))
-    events = race.prepare(world)
+    return Prepared(world, race, race.prepare(world))
+
+
+def run(prepared: Prepared, schedule: str, asleep: Set[str] = frozenset()) -> Course:
+    """Run a race by a schedule; after it, those `asleep` need not move before another's move concerns them."""
+    world, race, events = prepared.world, prepared.race, prepared.events
     moves, redundant = "", False
     nodes: list[_Node] = []
     with redirect_stdout(io.StringIO()):
@@ -183,7 +198,8 @@ def run(world: World, race: Race, schedule: str, asleep: set[str] = frozenset())
             mover = schedule[len(moves)] if planned else (awake or waiting)[0]
             if mover not in waiting:
                 mover = waiting[0]
-            node = _Node({name: workers[name].touches for name in waiting}, set() if planned else asleep, {mover})
+            touches = {name: workers[name].touches for name in waiting}
+            node = _Node(touches, set() if planned else set(asleep), {mover})
             nodes.append(node)
             if not planned:
                 asleep = node.after(mover, asleep & node.touches.keys())
@@ -197,12 +213,12 @@ def run(world: World, race: Race, schedule: str, asleep: set[str] = frozenset())
     return Course(verdict, moves, nodes, redundant)
 
 
-def explore(world: World, race: Race) -> Iterator[Course]:
+def explore(prepared: Prepared) -> Iterator[Course]:
     """Every order of the two workers' calls that may come to something else, each once."""
     nodes: dict[str, _Node] = {}  # by the moves that lead there
     ahead: list[tuple[str, set[str]]] = [("", set())]
     while ahead:
-        course = run(world, race, *ahead.pop())
+        course = forks.apart(partial(run, prepared, *ahead.pop()))
         if not course.redundant:
             yield course
         for i, mover in enumerate(course.moves):

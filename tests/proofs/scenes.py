@@ -2,6 +2,7 @@
 
 import msgspec
 
+from broadsheet.parse import MAX_ATTEMPTS
 from broadsheet.shares import SHARE
 from tests.proofs.clock import START
 from tests.proofs.internet import Page, feed, prose
@@ -31,6 +32,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     sources: str
     share: int = SHARE  # sources that one run asks
+    attempts: int = MAX_ATTEMPTS  # at a page
     pages: dict[str, Page]
     later: dict[str, Page] = {}
     articles: dict[str, frozenset[str]]
@@ -189,6 +191,7 @@ def _dead() -> Scene:
     quiet = Page(url=f"{HARBOUR}/quiet", title="Nothing but the sea to be heard here")
     return Scene(
         name="dead",
+        attempts=6,  # the last after a delay that is longer than one of SQS
         sources="""
             channels:
               - {id: town, kind: webhook, interval: 0}

@@ -9,7 +9,7 @@ from broadsheet.channels import KINDS
 from tests.proofs.conftest import DEATHBED, FULL, Measures
 from tests.proofs.guards import GUARDS, Guard, without
 from tests.proofs.plans import Plan, read
-from tests.proofs.races import RACES, run
+from tests.proofs.races import RACES, prepare, run
 from tests.proofs.world import PATIENCE, World
 
 pytestmark = DEATHBED
@@ -26,7 +26,7 @@ def test_without_the_guard_its_witness_is_found_guilty(
             unharmed = world.run(Plan(guard.witness.split()[0]))
             assert not unharmed.guilty, "it is no guard but does harm at all times"
         race, raced, schedule = guard.witness.partition("|")
-        verdict = run(world, RACES[race], schedule).verdict if raced else world.run(read(guard.witness))
+        verdict = run(prepare(world, RACES[race]), schedule).verdict if raced else world.run(read(guard.witness))
     assert verdict.guilty, guard.witness
     measures.counts["mutants killed"] += 1
 

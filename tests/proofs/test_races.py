@@ -1,12 +1,14 @@
 """Two workers at once, in every order of their calls: one record, one object, one post, one request at a time."""
 
-from itertools import chain
+from collections.abc import Iterable
+from functools import partial
 
 import pytest
 
-from tests.proofs.conftest import DEATHBED, FULL, Measures, spread
+from tests.proofs import forks
+from tests.proofs.conftest import DEATHBED, FULL, Measures
 from tests.proofs.plans import Plan
-from tests.proofs.races import RACES, Race, explore, run
+from tests.proofs.races import RACES, Course, Race, explore, prepare, run
 from tests.proofs.verdict import Verdict
 from tests.proofs.world import World
 
@@ -14,16 +16,19 @@ pytestmark = DEATHBED
 SLICE = ("", "B", "AB", "AABB", "ABAB", "ABABABAB", "AAABBB")  # schedules that `make test` has time for
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(3600)
 def test_any_order_of_two_workers_calls(world: World, measures: Measures) -> None:
-    def race(one: Race) -> list[tuple[str, Verdict]]:
-        runs = explore(world, one) if FULL else (run(world, one, schedule) for schedule in SLICE)
-        return [(f"{one.name}|{course.moves}", course.verdict) for course in runs]
+    def raced(race: Race) -> list[tuple[str, Verdict]]:
+        start = prepare(world, race)
+        courses: Iterable[Course] = (
+            explore(start) if FULL else (forks.apart(partial(run, start, moves)) for moves in SLICE)
+        )
+        return [(f"{race.name}|{course.moves}", course.verdict) for course in courses]
 
     guilty: list[str] = []
-    races = list(RACES.values())
-    for line, verdict in chain(*(spread(races, race) if FULL else map(race, races))):
-        measures.note("interleavings", Plan(line), verdict)
-        if verdict.guilty:
-            guilty.append("\n    ".join([line, *verdict.guilty]))
+    for found in forks.each(RACES.values(), raced):
+        for line, verdict in found:
+            measures.note("interleavings", Plan(line), verdict)
+            if verdict.guilty:
+                guilty.append("\n    ".join([line, *verdict.guilty]))
     assert not guilty, "\n".join(["", *guilty])

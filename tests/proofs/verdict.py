@@ -30,17 +30,19 @@ class Verdict(msgspec.Struct, kw_only=True):
         return [f"{name}: {what}" for name in named for what in getattr(self, name)]
 
 
-def judge(scene: Scene, backstage: Backstage, internet: Internet, *, deaths: bool, written: bool = True) -> Verdict:
+def judge(
+    scene: Scene, backstage: Backstage, internet: Internet, *, deaths: bool, written: bool = True, faults: int = 0
+) -> Verdict:
     """Look at everything that was stored, announced and asked for. `deaths`: a process was killed on the way.
 
-    `written`: whatever notify learnt of a channel it could also record.
+    `written`: whatever notify learnt of a channel it could also record. `faults`: how many there were.
     """
     verdict = Verdict()
     _articles(scene, backstage, verdict)
     _announcements(scene, internet.posts, verdict)
     if written:
         _patience(internet.refused, internet.posts, verdict)
-    _retries(scene, internet.visits, verdict)
+    _retries(scene, internet.visits, faults, verdict)
     _politeness(scene, internet.visits, verdict, deaths=deaths)
     for queue in ("ParseQueue", "PollsQueue", "DeadLetterQueue", "FailuresQueue"):
         for message in backstage.waiting(queue):
@@ -51,7 +53,7 @@ def judge(scene: Scene, backstage: Backstage, internet: Internet, *, deaths: boo
                 verdict.parked.append(reason)
             else:
                 verdict.failures.append(message.body[:200])
-    if sorted(verdict.parked) != sorted(scene.parked):
+    if set(verdict.parked) != set(scene.parked) or len(verdict.parked) > len(scene.parked) * _chains(faults):
         verdict.broken.append(f"parked: {verdict.parked}")
     for item in backstage.items("StateTable"):
         if item["sk"].startswith("delivery#") and item["status"] != "sent":
@@ -128,12 +130,19 @@ def _patience(pauses: list[Post], posts: list[Post], verdict: Verdict) -> None:
                 verdict.broken.append(f"{post.channel} asked for {ASKED_FOR} s and got {post.at - pause.at:.3f}")
 
 
-def _retries(scene: Scene, visits: list[Visit], verdict: Verdict) -> None:
-    """A page that fails is asked for again after a minute, then after twice as long each time, up to two hours."""
+def _chains(faults: int) -> int:
+    """Of how many messages one may have become, for what is sent before it is acknowledged may come twice."""
+    return int(2**faults)
+
+
+def _retries(scene: Scene, visits: list[Visit], faults: int, verdict: Verdict) -> None:
+    """A page that fails is asked for again after a minute, then after twice as long each time, and so often at most."""
     for page in scene.pages.values():
         starts = [visit.start for visit in visits if visit.url == page.url and page.status == 500]
+        if len(starts) > scene.attempts * _chains(faults):
+            verdict.broken.append(f"asked for {len(starts)} times: {page.url}")
         for i, (before, after) in enumerate(pairwise(starts)):
-            if after - before < min(7200.0, 60.0 * 2**i):
+            if not faults and after - before < 60.0 * 2**i:
                 verdict.broken.append(f"asked again after {after - before:.0f} s: {page.url}")
 
 

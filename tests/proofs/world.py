@@ -6,7 +6,7 @@ Time is the proof's own: SQS reads it, and so do the functions. Between two thin
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -16,19 +16,22 @@ from unittest.mock import patch
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 from moto.core.utils import camelcase_to_underscores, method_names_from_class
+from moto.dynamodb.parsing.expressions import UpdateExpressionParser  # type: ignore[attr-defined]  # it ignores itself
 
-from broadsheet import shares
+from broadsheet import apart, parse, shares
+from broadsheet.article import Article
 from broadsheet.importer import import_documents
 from broadsheet.secrets import Secrets
-from broadsheet.source import parse
+from broadsheet.source import parse as parse_sources
 from broadsheet.store import Articles
 from local.drive import QueuePump, StreamPump
 from local.embedded import EmbeddedAws
+from local.permissions import allowed
 from local.runtime import Invocation
 from local.stack import Function
 from tests.proofs.backstage import Backstage
 from tests.proofs.clock import START, Clock
-from tests.proofs.faults import Faults, KilledError, Process
+from tests.proofs.faults import AtOnce, Faults, KilledError, Process
 from tests.proofs.internet import LATER, Internet
 from tests.proofs.plans import Plan
 from tests.proofs.scenes import SCENES, Scene
@@ -64,10 +67,12 @@ class World:
                 for client in ("dynamodb", "s3", "sqs", "vault"):
                     if hasattr(module, client):
                         self.faults.attach(getattr(module, client))
+            starting.enter_context(patch.object(self.modules["parse"], "apart", _Reading()))
             for target, stand_in in (
                 ("broadsheet.queue.time", self.clock),
-                ("broadsheet.parse.ThreadPoolExecutor", self.faults.pool),
-                ("broadsheet.discover.ThreadPoolExecutor", self.faults.pool),
+                ("broadsheet.parse.ThreadPoolExecutor", AtOnce),
+                ("broadsheet.discover.ThreadPoolExecutor", AtOnce),
+                ("broadsheet.store.ThreadPoolExecutor", AtOnce),
                 ("moto.sqs.models.unix_time", self.clock.time),
                 ("moto.sqs.models.unix_time_millis", lambda: self.clock.now * 1000),
                 ("botocore.endpoint.time", _Unpatient),
@@ -77,6 +82,12 @@ class World:
                 ("moto.core.responses.method_names_from_class", cache(method_names_from_class)),
                 ("moto.core.responses.camelcase_to_underscores", cache(camelcase_to_underscores)),
                 ("moto.sqs.models.camelcase_to_underscores", cache(camelcase_to_underscores)),
+                (
+                    "moto.dynamodb.responses.UpdateExpressionParser.make",
+                    cache(UpdateExpressionParser.make),
+                ),
+                ("botocore.useragent.UserAgentString.to_string", lambda _: "proofs"),
+                ("local.runtime.allowed", _remembering(allowed)),
             ):
                 starting.enter_context(patch(target, stand_in))
             for name, key in FUNCTIONS.items():  # by its name, so that a proof may take a guard out of it
@@ -129,7 +140,7 @@ class World:
         self.faults.run_as(Process("import"))
         self.faults.calm()
         try:
-            source = parse(self.scene.sources).sources[0]
+            source = parse_sources(self.scene.sources).sources[0]
             outcomes = list(import_documents([folder], articles, source, announce=True, clock=self.clock.time))
         except (KilledError, ClientError, BotoCoreError):
             return False
@@ -153,7 +164,9 @@ class World:
         """What the run has come to."""
         deaths = any(isinstance(i.error, KilledError) for i in self.invocations)
         written = not deaths and not any(fault.startswith("notify/UpdateItem") for fault in self.faults.fired)
-        return judge(self.scene, self.backstage, self.internet, deaths=deaths, written=written)
+        return judge(
+            self.scene, self.backstage, self.internet, deaths=deaths, written=written, faults=len(self.faults.fired)
+        )
 
     def begin(self, plan: Plan) -> None:
         """A new stack, new processes, and the scene's papers as they first came out."""
@@ -169,7 +182,7 @@ class World:
             module.SETTINGS = msgspec.structs.replace(module.SETTINGS, sources=str(sources))
         self.internet.begin(self.scene.pages, self.scene.later, self.scene.tired)
         self.faults.begin(plan)
-        shares.SHARE = self.scene.share
+        shares.SHARE, parse.MAX_ATTEMPTS = self.scene.share, self.scene.attempts
         self.invocations = []
         stack = self._aws.stack
         functions = stack.functions
@@ -272,12 +285,13 @@ class World:
         return any(i["lease_until"] >= self.clock.now for i in self._state("turn") if i["pk"] == f"host#{host}")
 
     def _due(self) -> Iterator[float]:
-        for item in self.backstage.items("StateTable"):
-            if item.get("status") in ("pending", "claimed") and "due_at" in item:
-                yield item["due_at"]
+        for status in ("pending", "claimed"):
+            for item in self.backstage.items("StateTable", status=status):
+                if "due_at" in item:
+                    yield item["due_at"]
 
     def _state(self, sk: str) -> list[dict[str, Any]]:
-        return [item for item in self.backstage.items("StateTable") if item["sk"] == sk]
+        return list(self.backstage.items("StateTable", sk=sk))
 
     def fire(self, event: dict[str, Any], name: str) -> None:
         """Let a schedule's time come."""
@@ -331,6 +345,36 @@ class World:
                 self.invoke("parse", part)
             if kind != "kept":  # the function succeeded, but its messages were not deleted
                 self.queue.settle(invocation)
+
+
+def _remembering(allowed: Callable[..., bool]) -> Callable[..., bool]:
+    """The same few calls are asked about again and again, of roles that stay."""
+    known: dict[tuple[int, str, str], bool] = {}
+
+    def ask(statements: Any, action: str, arn: str) -> bool:
+        asked = id(statements), action, arn
+        if asked not in known:
+            known[asked] = allowed(statements, action, arn)
+        return known[asked]
+
+    return ask
+
+
+class _Reading:
+    """In place of the process that reads pages, which tests/hostile kills: a run that is forked can't share it.
+
+    The papers have few pages, which the same run reads again and again: each is read once.
+    """
+
+    def __init__(self) -> None:
+        self._read = cache(apart.read)
+
+    def start(self) -> None:
+        """There is nothing to start."""
+
+    def read(self, task: apart.Task, _seconds: float) -> Article:
+        """As the real one."""
+        return self._read(task)
 
 
 class _Unpatient:

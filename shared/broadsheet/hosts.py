@@ -59,6 +59,9 @@ class Hosts:
         self._table = table
         self._run = run
         self._lease = lease
+        # Asked for before any threads begin: the SDK makes a client's exceptions when first asked, and for each thread
+        # that asks at once its own, which another's `except` doesn't know.
+        self._refused = dynamodb.exceptions.ConditionalCheckFailedException
 
     def take(self, host: str, *, now: float) -> Turn:
         """Take the host's turn; raises BusyError if another has it or the host isn't due."""
@@ -84,7 +87,7 @@ class Hosts:
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
-        except self._dynamodb.exceptions.ConditionalCheckFailedException as refused:
+        except self._refused as refused:
             turn = from_item(refused.response["Item"])  # type: ignore[typeddict-item]  # absent from the stubs
             next_at, lease_until = turn.get("next_at", 0), turn.get("lease_until", 0)
             # A worker seldom keeps its whole lease; five seconds later is soon enough to look again.
@@ -97,7 +100,7 @@ class Hosts:
 
         A lease that ran out meanwhile is left to its owner.
         """
-        with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
+        with suppress(self._refused):
             self._dynamodb.update_item(
                 TableName=self._table,
                 Key=_key(turn.host, "turn"),
@@ -121,7 +124,7 @@ class Hosts:
                 ("tail = tail + :length", "tail >= :start"),
                 ("tail = :start + :length", "attribute_not_exists(tail) OR tail < :start"),
             ):
-                with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
+                with suppress(self._refused):
                     answer = self._dynamodb.update_item(
                         TableName=self._table,
                         Key=_key(host, "line"),

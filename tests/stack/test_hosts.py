@@ -1,9 +1,15 @@
 """A host's turn: one holder at a time, whatever is retried, forgotten or killed."""
 
 import random
+import threading
 import zlib
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
 
+import boto3
 import pytest
+from botocore.errorfactory import ClientExceptionsFactory
 
 from broadsheet.hosts import BusyError, Hosts, Turn
 from tests.stack.cloud import Cloud, KilledError, before, done_then_die, lose_answer
@@ -164,6 +170,25 @@ def test_a_place_whose_answer_was_lost_is_left_empty_and_no_two_get_one(cloud: C
     with before(cloud.dynamodb, "UpdateItem", lose_answer):
         first = hosts(cloud).line_up(HOST, 2, spacing=6, start=NOW)
     assert hosts(cloud, "run-2").line_up(HOST, 1, spacing=6, start=NOW) >= first + 12
+
+
+def test_threads_that_line_up_at_once_in_a_new_function_all_get_a_place(
+    cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK makes a client's exceptions when they are first asked for, for each thread that asks its own."""
+    made = ClientExceptionsFactory._create_client_exceptions  # type: ignore[attr-defined]  # absent from the stubs
+    both = threading.Barrier(2)
+
+    def slowly(self: Any, service_model: Any) -> Any:
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.5)
+        return made(self, service_model)
+
+    monkeypatch.setattr(ClientExceptionsFactory, "_create_client_exceptions", slowly)
+    ours = Hosts(boto3.client("dynamodb", region_name="us-east-1"), cloud.state_table, run="cold", lease=150)
+    with ThreadPoolExecutor(2) as pool:
+        places = pool.map(lambda host: ours.line_up(host, 1, spacing=6, start=NOW), ["a.example", "b.example"])
+        assert list(places) == [NOW, NOW]
 
 
 def test_busy_says_what_delay_the_host_is_known_to_want(cloud: Cloud) -> None:

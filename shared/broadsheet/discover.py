@@ -427,8 +427,8 @@ def _answered(
     return PollOutcome(
         kind=kind,
         new=new,
-        etag=response.headers.get("etag"),
-        last_modified=response.headers.get("last-modified"),
+        etag=response.validators.etag,
+        last_modified=response.validators.last_modified,
         body_hash=body_hash,
         ttl_minutes=ttl_minutes,
         fresh_for=polling.freshness(response.headers, now=now),

@@ -132,6 +132,13 @@ def test_a_source_that_changes_its_page_with_every_poll_but_never_its_entries_is
     assert [notice for notice in notices if notice] == ["silent"]
 
 
+def test_a_validator_that_no_header_can_carry_is_not_sent_back(stand: Newsstand) -> None:
+    stand.pages[FEED] = answer(rss(item(A)), headers={"ETag": '"第一版"', "Last-Modified": "yesterday"})
+    stand.poll()
+    stand.later()
+    assert [one.status for one in stand.poll()] == ["not-modified"]
+
+
 def test_validators_are_sent_and_a_304_costs_nothing(stand: Newsstand) -> None:
     body = rss(item(A))
     stand.pages[FEED] = answer(body, headers={"ETag": '"7"', "Last-Modified": "Wed, 18 Nov 2026 08:00:00 GMT"})

@@ -11,7 +11,21 @@ from broadsheet.fetch.errors import Trace
 
 RETRY_AFTER_CAP = 24 * 3600.0  # seconds; rss-fetcher honours no more, and a typo of ten years must not end a source
 _PERMANENT_REDIRECTS = (301, 308)
+_SENDABLE = re.compile(r"[\x20-\x7e]{1,1000}")  # and as long as an item of ours may hold two of
 _CHARSET = re.compile(r""";\s*charset\s*=\s*["']?\s*([^\s;"',]+)""", re.IGNORECASE)
+
+
+class Validators(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a host calls the state a page is in; sent back, it asks whether that is another now (RFC 9110, 13.1)."""
+
+    etag: str | None = None
+    last_modified: str | None = None
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Those of a request that is answered 304, without a body, if nothing has changed."""
+        sent = {"If-None-Match": self.etag, "If-Modified-Since": self.last_modified}
+        return {name: value for name, value in sent.items() if value}
 
 
 class Response(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,6 +47,12 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
         """Where the page has moved for good: the final URL, if there were redirects and each was a 301 or 308."""
         moved = self.redirects and all(status in _PERMANENT_REDIRECTS for status, _ in self.redirects)
         return self.url if moved else None
+
+    @property
+    def validators(self) -> Validators:
+        """What asks for this page only if it has changed; without what no header of ours can carry."""
+        sendable = {name: value for name, value in self.headers.items() if _SENDABLE.fullmatch(value)}
+        return Validators(sendable.get("etag"), sendable.get("last-modified"))
 
     @property
     def content_type(self) -> str:

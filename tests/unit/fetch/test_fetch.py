@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from broadsheet import fetch
-from broadsheet.fetch import Client, FetchError, FetchRefused, FetchTransient, Limits
+from broadsheet.fetch import Client, FetchError, FetchRefused, FetchTransient, Limits, Validators
 from broadsheet.fetch.gate import Gate
 from tests.hostile.loopback import Asked, Names, Server, answer, hang_up, script, serving
 
@@ -78,11 +78,28 @@ def test_headers_of_the_caller_go_over_ours(client_for: Callable[..., Client]) -
 def test_an_unchanged_page(client_for: Callable[..., Client]) -> None:
     with serving(script({"/": answer(status="304 Not Modified")})) as server:
         client = client_for(server)
-        response = client.get(server.url(), headers={"If-None-Match": '"1"'})
+        response = client.get(server.url(), headers=Validators(etag='"1"').headers)
+        assert server.asked[0].headers["if-none-match"] == '"1"'
         assert (response.status, response.body) == (304, b"")
         with pytest.raises(FetchTransient, match="unasked-304"):
             client.get(server.url())
     assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("told", "headers"),
+    [
+        ({}, {}),
+        ({"etag": '"1"'}, {"If-None-Match": '"1"'}),
+        ({"last-modified": "yesterday"}, {"If-Modified-Since": "yesterday"}),
+        ({"etag": 'W/"a b"', "last-modified": "now"}, {"If-None-Match": 'W/"a b"', "If-Modified-Since": "now"}),
+        ({"etag": '"\xe9"', "last-modified": "a\tb"}, {}),  # what the client would refuse to send
+        ({"etag": "", "last-modified": "x" * 1001}, {}),  # nor is a header to outgrow a record
+    ],
+)
+def test_what_an_answer_gives_asks_whether_its_page_has_changed(told: dict[str, str], headers: dict[str, str]) -> None:
+    response = fetch.Response(url="u", status=200, headers=told, body=b"")
+    assert response.validators.headers == headers
 
 
 class TestRedirects:

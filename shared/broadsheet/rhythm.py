@@ -21,6 +21,7 @@ BURST_HALF_LIFE = 1.5 * HOUR
 BURST_WEIGHT = 0.5  # how much of what a burst shows of its own rate is believed to go on
 ASLEEP = 8 * DAY  # longer than a weekly's pause: from then on, two articles in as long a time are the most expected
 LONGEST = 12 * HOUR
+AWAKE = HOUR / 4  # for each article-minute: of a source that isn't asleep, what comes out of turn is found so soon, too
 
 # Before anything is known: an article in two hours, a weight that two hours of watching outweigh.
 _PRIOR_COUNT, _PRIOR_HOURS = 1.0, 2.0
@@ -66,10 +67,11 @@ def observed(rhythm: Rhythm, new: int, *, now: float) -> Rhythm:
 def worthwhile(rhythm: Rhythm, *, patience: float = PATIENCE) -> float:
     """Seconds after `rhythm.until` when asking again is worth it: see the rule above. At most `LONGEST`."""
     now = rhythm.until
+    longest = LONGEST if now - rhythm.found > ASLEEP else min(LONGEST, AWAKE * patience)
     usual = _rate(rhythm, now)
     excess = max(0.0, rhythm.burst * math.log(2) / (BURST_HALF_LIFE / HOUR) - usual) * BURST_WEIGHT
     elapsed = waiting = waited = 0.0
-    while elapsed < LONGEST:
+    while elapsed < longest:
         rate = _rate(rhythm, now + elapsed) + excess * _faded(elapsed, BURST_HALF_LIFE)
         waited += (waiting + rate * _STEP / HOUR / 2) * _STEP / 60
         waiting += rate * _STEP / HOUR

@@ -16,7 +16,7 @@ from broadsheet.cli.answers import json_option, show_json
 HERE = Path(__file__).parent
 MONTH = 30.4  # days
 FULL_CORE = 1769  # MB of memory with which Lambda gives a whole vCPU; less gives its share of one
-POLLS_A_DAY = 62.5  # of a source that learns its rhythm: tests/benchmarks/polling
+POLLS_A_DAY = 74.4  # of a source that learns its rhythm: tests/benchmarks/polling
 POST_SECONDS = 0.2  # a chat service's answer
 PAGE_BYTES = 12_000  # a page of 45 KB, packed
 PAGES_AN_OBJECT = 50  # of the raw archive: a batch's pages

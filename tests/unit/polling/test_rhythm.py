@@ -27,6 +27,13 @@ def test_a_busier_source_is_worth_asking_sooner() -> None:
     assert waits[-1] <= 20 * 60
 
 
+def test_what_comes_out_of_turn_is_found_within_half_an_hour_unless_the_source_is_asleep() -> None:
+    weekly = learnt(28, [12], per_hour=1, until=20 * HOUR)
+    assert worthwhile(weekly) == HOUR / 2
+    silent = observed(weekly, 0, now=weekly.until + 9 * DAY)
+    assert worthwhile(silent) > 3 * HOUR
+
+
 def test_four_times_the_rate_halves_the_wait() -> None:
     """The square root of the rule. A month of steady publishing outweighs what was assumed before."""
     slow = worthwhile(learnt(28, list(range(24)), per_hour=1), patience=200)
@@ -55,7 +62,7 @@ def test_a_burst_is_followed_for_a_while() -> None:
     quiet = learnt(14, [12], per_hour=1, until=3 * HOUR)
     burst = observed(quiet, 10, now=quiet.until + HOUR)
     later = observed(burst, 0, now=burst.until + 10 * HOUR)
-    assert worthwhile(burst) < worthwhile(quiet) / 2
+    assert worthwhile(burst, patience=20) < worthwhile(quiet, patience=20) / 2
     assert worthwhile(later) > worthwhile(burst)
 
 

@@ -36,7 +36,7 @@ Trouble = Literal["", "broken", "silent"]
 Notice = Literal["broken", "silent", "recovered"]
 
 _HALF = frozenset((404, 408, 425, 429))
-_PASSING = frozenset(("timeout", "deadline", "connect", "reset", "incomplete"))
+_PASSING = frozenset(("timeout", "deadline", "connection", "incomplete"))
 
 
 class PollState(msgspec.Struct, frozen=True, kw_only=True):

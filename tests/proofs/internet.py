@@ -270,6 +270,6 @@ def _transient(url: str, kind: str) -> FetchError:
         error = FetchTransient(url, "http-429", status=429)
         error.retry_after, error.host_wide = ASKED_FOR, True
         return error
-    error = FetchTransient(url, "timeout" if kind == "timeout" else "connect")
+    error = FetchTransient(url, "timeout" if kind == "timeout" else "connection")
     error.host_wide, error.sent = True, kind == "timeout"
     return error

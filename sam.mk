@@ -8,7 +8,7 @@ PYTHON313 := $(shell for p in python3.13 "$${PYENV_ROOT:-$$HOME/.pyenv}"/version
 	"$$p" -c 'import sys; print(sys.executable)' 2>/dev/null && break; done)
 SAM = env -u PYTHONPATH PATH="$(dir $(PYTHON313)):$$PATH" .venv-sam/bin/sam
 
-.PHONY: python313 build validate invoke-discover invoke-parse invoke-notify invoke-publish deploy-local
+.PHONY: python313 build validate invoke-discover invoke-parse invoke-notify invoke-publish invoke-callback deploy-local
 
 .venv-ministack/.ready .venv-runtime/.ready: MADE_BY = $(PYTHON313) # they run the functions by their own interpreter
 .venv-%/.ready: MADE_BY = $(PYTHON)
@@ -28,8 +28,8 @@ validate: .venv-sam/.ready .venv-checkov/.ready ## the template, by SAM, cfn-lin
 	env -u PYTHONPATH .venv-sam/bin/cfn-lint template.yaml
 	env -u PYTHONPATH .venv-checkov/bin/checkov --file template.yaml --framework cloudformation --compact --quiet --skip-download
 
-invoke-discover: ## sam local invoke, in Docker, with all its events or EVENT=<file>; invoke-parse, -notify, -publish too
-invoke-discover invoke-parse invoke-notify invoke-publish: invoke-%: build .venv-ministack/.ready
+invoke-discover: ## sam local invoke, in Docker, with all its events or EVENT=<file>; invoke-parse, -notify, -publish, -callback too
+invoke-discover invoke-parse invoke-notify invoke-publish invoke-callback: invoke-%: build .venv-ministack/.ready
 	@$(BIN)/python -m local.invoke $(or $(EVENT),$(wildcard events/$*-*.json))
 
 deploy-local: build .venv-ministack/.ready ## the built stack into a local AWS: articles in, posts out, update, delete

@@ -15,6 +15,8 @@ from typing import Any, Self
 import msgspec
 
 from broadsheet.errors import BroadsheetError
+from broadsheet.subscriptions import Subscriptions
+from broadsheet.websub import Subscription
 from local import engine
 from local.ministack import REGION, ROOT, Ministack
 from local.receiver import Receiver
@@ -26,6 +28,12 @@ BUILT = ROOT / ".aws-sam" / "build" / "template.yaml"
 SITE_PORT = 8801  # and the next three: events name them
 SITE_HOST = "host.docker.internal"  # what containers call the machine that runs them
 DAY = "2026-11-20"  # of the events; it becomes today, since old news is announced to nobody
+SUBSCRIPTION = Subscription(  # that events of hubs name
+    hub=f"https://{SITE_HOST}/hub",
+    topic=f"http://{SITE_HOST}:{SITE_PORT}/feed.atom",
+    token="a-token-of-the-sample-events-and-of-no-hub-",  # noqa: S106 - it opens nothing
+    secret="a secret of the sample events",  # noqa: S106 - nor does this
+)
 STORAGE = frozenset({"AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::SQS::Queue"})
 STACK = "invoked"
 SHOWN = ("status", "source", "channel", "url", "title", "reason", "s3_key")
@@ -123,6 +131,7 @@ class Invoker:
         }
         for own in variables.values():
             own["AWS_ENDPOINT_URL"] = self.aws.endpoint  # SAM CLI reads no conditions
+        variables["DiscoverFunction"]["CALLBACK_URL"] = ""
         variables["NotifyFunction"]["SECRETS_PATH"] = f"/broadsheet/{STACK}/channels"
         (self._folder / "variables.json").write_text(json.dumps(variables))
         sources = self.site.sources_yaml({"town": "slack"}, delay=0.05, announce_first=100)
@@ -132,6 +141,8 @@ class Invoker:
             Type="SecureString",
             Value=json.dumps({"url": self.receiver.url("slack/town")}),
         )
+        subscriptions = Subscriptions(self.aws.client("dynamodb"), resources["StateTable"])
+        subscriptions.begin("courier", SUBSCRIPTION, now=time.time())
         return resources
 
 

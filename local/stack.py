@@ -47,6 +47,7 @@ UNKNOWN_TO_MOTO = frozenset(  # by CloudFormation; named one by one, so that a m
         "AWS::CloudWatch::Alarm",
         "AWS::CloudWatch::CompositeAlarm",
         "AWS::Lambda::EventInvokeConfig",
+        "AWS::Lambda::Url",
         "AWS::Logs::MetricFilter",
         "AWS::Logs::QueryDefinition",
         "AWS::S3::BucketPolicy",
@@ -234,6 +235,7 @@ def deploy(template: Path, parameters: Mapping[str, str], *, name: str, aws: Loc
     created = _named(
         {key: r for key, r in translated["Resources"].items() if key not in skipped}, skipped, name, aws.region
     )
+    written = _named(translated.get("Outputs", {}), skipped, name, aws.region)
     outputs = {
         key: {
             "Value": {"Fn::ToJsonString": r["Properties"]},
@@ -245,7 +247,7 @@ def deploy(template: Path, parameters: Mapping[str, str], *, name: str, aws: Loc
     _upload_code(created, aws)
     _create(
         template,
-        {**translated, "Resources": created, "Outputs": {**translated.get("Outputs", {}), **outputs}},
+        {**translated, "Resources": created, "Outputs": {**written, **outputs}},
         parameters,
         name=name,
         aws=aws,
@@ -288,9 +290,20 @@ def alarm_name(stack: str, key: str) -> str:
     return f"{stack}-{key}-LOCAL"
 
 
+def function_url(key: str, region: str) -> str:
+    """The address of a function URL, which leads nowhere."""
+    return f"https://{key.lower()}.lambda-url.{region}.on.aws/"
+
+
 def _named(created: Mapping[str, Any], skipped: Mapping[str, Any], stack: str, region: str) -> dict[str, Any]:
-    """The resources with the ARNs of alarms, which the dashboard shows, written out: moto has no alarms to ask."""
+    """The resources with the ARNs of alarms, which the dashboard shows, and function URLs written out.
+
+    moto has neither to ask.
+    """
     text = json.dumps(created)
+    for key in (key for key, resource in skipped.items() if resource["Type"] == "AWS::Lambda::Url"):
+        address = json.dumps({"Fn::GetAtt": [key, "FunctionUrl"]})
+        text = text.replace(address, json.dumps(function_url(key, region)))
     for key in (key for key, resource in skipped.items() if resource["Type"] == "AWS::CloudWatch::Alarm"):
         arn = f"arn:aws:cloudwatch:{region}:{DEFAULT_ACCOUNT_ID}:alarm:{alarm_name(stack, key)}"
         text = text.replace(f"${{{key}.Arn}}", arn)

@@ -14,6 +14,7 @@ from broadsheet.hosts import Hosts
 from broadsheet.polls import Polls
 from broadsheet.queue import Queue
 from broadsheet.shares import ShareError, Shares, decode
+from broadsheet.subscriptions import Subscriptions
 
 SETTINGS = settings.read(settings.DiscoverSettings)
 # Seconds: the function's timeout of 240, and so many more that the next run finds those hosts busy at which a run died.
@@ -43,6 +44,8 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, i
         clock=time.time,
         sleep=time.sleep,
         deadline=time.time() + context.get_remaining_time_in_millis() / 1000,
+        subscriptions=Subscriptions(dynamodb, SETTINGS.state_table) if SETTINGS.callback_url else None,
+        callback_url=SETTINGS.callback_url,
     )
     if "Records" in event:
         outcomes = [outcome for record in event["Records"] for outcome in _poll_share(discoverer, record)]

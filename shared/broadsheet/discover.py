@@ -10,38 +10,34 @@ that start meanwhile (`shares`).
 
 import hashlib
 import logging
-import sys
-import uuid
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from typing import Literal
 
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
-from broadsheet import feeds, polling, queue, urls
-from broadsheet.feeds import Entry, Feed, FeedError, autodiscovery, listing, sitemap
-from broadsheet.feeds.identity import entry_keys
+from broadsheet import feeds, polling, subscriptions, websub
+from broadsheet.errors import BroadsheetError
+from broadsheet.feeds import Feed, FeedError, autodiscovery, listing, sitemap
 from broadsheet.fetch import Client, FetchError, FetchTransient, Response
 from broadsheet.hosts import BusyError, Hosts, Turn
+from broadsheet.intake import UNREAD, Intake
 from broadsheet.polling import Notice, PollOutcome, PollState
-from broadsheet.polls import Polls, Window
-from broadsheet.queue import ArticleMessage, FeedEntry, Queue
+from broadsheet.polls import Polls
+from broadsheet.queue import Queue
 from broadsheet.shares import Share, Shares, dealt
 from broadsheet.source import Source, Sources
+from broadsheet.subscriptions import Subscriptions
+from broadsheet.websub import Named, Subscription
 
 Status = Literal["found", "nothing-new", "not-modified", "failed", "busy", "incomplete", "unfinished"]
 
 MAX_HOSTS = 32  # polled at once: polling is waiting
 TIME_FOR_A_POLL = 40.0  # seconds before the deadline: a slow feed, its parsing, the sends
 FIRST_PAUSE, MAX_PAUSE = 30.0, 600.0  # seconds a host in trouble is left alone, doubling, unless it asks for more
-NEWS_TAKES = 3600.0  # seconds until an article stands in its sitemap, at most: so much of a backlog counts as news
-FLOOD = 10  # entries, all of them unknown, of a source that isn't: fewer are an hour's news, or a short feed's
-UNREAD = "unread"  # a warning's beginning: a sitemap of an index could not be read
 MAX_CHILDREN = 10  # sitemaps of an index read in one poll, newest first
-MAX_ENTRY_HTML = 500_000  # characters of an entry's text; packed, with the rest, below SQS's 1 MiB even in Chinese
+HUB_DELAY = 1.0  # seconds between two requests to a hub, which thousands of feeds may share
 
 _Poll = tuple[Source, PollState]
 
@@ -65,79 +61,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     traces: dict[str, str] = {}
 
 
-class Pick(msgspec.Struct, frozen=True, kw_only=True):
-    """What a poll makes of a feed's entries, as plain data: whom to send, what to remember, why not the others."""
-
-    send: tuple[tuple[str, Entry], ...]  # (url to fetch, entry), newest first
-    keys: dict[str, tuple[str, ...]]  # by that url, what the entry is remembered by; first its article's id
-    announce: frozenset[str]  # URLs of those to announce
-    shown: tuple[str, ...]  # keys of entries that need nothing more
-    moved: bool  # the source is known, but nothing in it
-    left: tuple[tuple[Entry, str], ...]  # the others and why, newest first; `later` ones are sent by another poll
-
-    @property
-    def skipped(self) -> dict[str, int]:
-        """How many were left for each reason."""
-        return dict(Counter(reason for _, reason in self.left))
-
-    @property
-    def complete(self) -> bool:
-        """False: more was new than one poll may send."""
-        return "later" not in self.skipped
-
-
 class _Visit(msgspec.Struct):
     """How a visit to a host stands: visits in a row that found it in trouble, seconds it is to be left alone."""
 
     host: str
     failures: int
     pause: float = 0.0
-
-
-def pick(
-    feed: Feed, source: Source, window: Window | None, *, last_new: float = 0.0, allowance: int = sys.maxsize
-) -> Pick:
-    """Decide which of a feed's entries are new, `allowance` of them at most.
-
-    Pure; `window` None means that this is the source's first poll.
-
-    Lest the past floods the channels, only what is newer than it is announced: while the window says that entries are
-    left of what the source had at first; and where so many entries are all unknown that the site has moved, or names
-    its entries anew, since `last_new` (epoch seconds), when it last had something new.
-    """
-    seen = window or Window()
-    send: dict[str, tuple[str, Entry, tuple[str, ...]]] = {}  # by article id: spellings of an address are one article
-    shown: list[str] = []
-    left: list[tuple[Entry, str]] = []
-    room = min(source.max_new_per_poll, _room(source), allowance)
-    for entry, keys in sorted(zip(feed.entries, entry_keys(feed.entries), strict=True), key=_newest_first):
-        # Seen under any of its names: the others are then names of it, too.
-        url, reason = ("", "seen") if any(key in seen for key in keys) else _address(entry, source, feed)
-        if url and keys[0] in send:
-            reason = "twice"
-        elif url and len(send) >= room:
-            reason = "later"
-        if not reason:
-            send[keys[0]] = url, entry, keys
-            continue
-        left.append((entry, reason))
-        if reason != "later":
-            shown.extend(keys)
-    sent = [(url, entry) for url, entry, _ in send.values()]
-    moved = len(seen) > 0 and len(send) > FLOOD and not any(reason == "seen" for _, reason in left)
-    if window is None:
-        announced = sent[: source.announce_first]
-    else:
-        until = last_new if moved else window.backlog_until
-        announced = [(url, entry) for url, entry in sent if until is None or _is_newer(entry, until)]
-    return Pick(
-        send=tuple(sent),
-        keys={url: keys for url, _, keys in send.values()},
-        announce=frozenset(url for url, _ in announced),
-        moved=moved,
-        shown=tuple(shown),
-        left=tuple(left),
-    )
 
 
 def read(source: Source, response: Response) -> Feed:
@@ -164,10 +93,15 @@ class Discoverer:
         clock: Callable[[], float],
         sleep: Callable[[float], None],
         deadline: float,
+        subscriptions: Subscriptions | None = None,
+        callback_url: str = "",
     ) -> None:
+        """Hubs are asked to push to what lies below `callback_url`; without `subscriptions` none is asked."""
         self._polls = polls
         self._hosts = hosts
-        self._queue = queue
+        self._intake = Intake(polls, queue)
+        self._subscriptions = subscriptions
+        self._callback_url = callback_url
         self._shares = shares
         self._client = client
         self._sources = sources
@@ -282,7 +216,7 @@ class Discoverer:
                 told = response.status == 304
                 kind: Literal["not-modified", "same-body"] = "not-modified" if told else "same-body"
                 answered = _answered(kind, response, now=self._clock(), body_hash=body_hash)
-                notice = self._save(source, state, answered)
+                notice = self._conclude(source, state, answered, visit)
                 return _outcome(source, "not-modified", reason="" if told else kind, notice=notice)
             feed = self._read(source, response, visit)
         except FetchError as error:
@@ -298,50 +232,75 @@ class Discoverer:
                 return self._poll(source, polling.named(state, url, links[0].url, now=self._clock()), visit)
             notice = self._save(source, state, PollOutcome(kind="failed", reason=error.reason))
             return _outcome(source, "failed", reason=error.reason, detail=str(error), notice=notice)
-        return self._enqueue(source, state, response, feed, body_hash)
+        return self._enqueue(source, state, visit, response, feed, body_hash=body_hash)
 
-    def _enqueue(self, source: Source, state: PollState, response: Response, feed: Feed, body_hash: str) -> Outcome:
-        window = self._polls.window(source.id)
+    def _enqueue(
+        self, source: Source, state: PollState, visit: _Visit, response: Response, feed: Feed, *, body_hash: str
+    ) -> Outcome:
         now = self._clock()
-        allowance = polling.allowance(state, source, now=now)
-        picked = pick(feed, source, window, last_new=state.changed_at or 0.0, allowance=allowance)
-        messages = {url: self._message(source, url, entry, url in picked.announce, now) for url, entry in picked.send}
-        refused = {message.url for message in self._queue.send(list(messages.values()), now=now)}
-        accepted = [key for url, _ in picked.send if url not in refused for key in picked.keys[url]]
-        complete = picked.complete and not refused and not any(one.startswith(UNREAD) for one in feed.warnings)
-        backlog_until = (
-            None if complete else now - NEWS_TAKES if window is None or picked.moved else window.backlog_until
+        taken = self._intake.polled(source, state, feed, now=now)
+        picked = taken.picked
+        named = websub.named(feed, response.headers, url=response.url) if source.kind == "feed" else None
+        answered = _answered(
+            "changed",
+            response,
+            now=now,
+            new=len(picked.send),
+            # An index may stay as it is while its sitemaps change: it is always read in full.
+            body_hash=body_hash if taken.complete and not feed.children else "",
+            ttl_minutes=max(feed.ttl_minutes or 0, feed.update_minutes or 0) or None,
+            hub=named.hub if named else None,
         )
-        # Refused on a first poll, an entry isn't backlog: the next poll is then the first once more.
-        first_again = window is None and refused
-        if not first_again and (accepted or window is None or window.backlog_until != backlog_until):
-            shown = [*picked.shown[::-1], *accepted[::-1]]
-            self._polls.save_window(source.id, (window or Window()).with_shown(shown, backlog_until=backlog_until))
-        notice = self._save(
-            source,
-            state,
-            _answered(
-                "changed",
-                response,
-                now=now,
-                new=len(picked.send),
-                # An index may stay as it is while its sitemaps change: it is always read in full.
-                body_hash=body_hash if complete and not feed.children else "",
-                ttl_minutes=max(feed.ttl_minutes or 0, feed.update_minutes or 0) or None,
-            ),
-        )
+        notice = self._conclude(source, state, answered, visit, named)
         return Outcome(
-            status="incomplete" if refused else "found" if picked.send else "nothing-new",
+            status="incomplete" if taken.refused else "found" if picked.send else "nothing-new",
             source=source.id,
             url=source.url,
             entries=len(feed.entries),
             new=len(picked.send),
-            enqueued=len(picked.send) - len(refused),
-            reason="send-refused" if refused else "; ".join(feed.warnings)[:200],
+            enqueued=len(picked.send) - len(taken.refused),
+            reason="send-refused" if taken.refused else "; ".join(feed.warnings)[:200],
             skipped=picked.skipped,
             notice=notice,
-            traces={message.id: message.trace for message in messages.values() if message.url not in refused},
+            traces=taken.traces,
         )
+
+    def _conclude(
+        self, source: Source, state: PollState, answered: PollOutcome, visit: _Visit, named: Named | None = None
+    ) -> Notice | Literal[""]:
+        """Remember how a poll ended that was answered; a hub that pushes what is new makes further ones rarer."""
+        if self._subscriptions is None or not (named or (state.hub and answered.kind != "changed")):
+            return self._save(source, state, answered)
+        now = self._clock()
+        known = self._subscriptions.known(source.id)
+        if named and (known is None or named != Named(known.hub, known.topic)):
+            known = websub.begun(named)
+        if known is None:
+            return self._save(source, state, answered)
+        until = websub.pushes_until(known, now=now)
+        if until and answered.new and known.pushed_at <= (state.polled_at or 0.0):
+            self._subscriptions.note(source.id, known, now=now, missed_at=now)
+            until = None
+        notice = self._save(source, state, msgspec.structs.replace(answered, pushed_until=until))
+        if websub.is_due(known, now=now) and self._time_for_a_poll(0):
+            self._subscribe(self._subscriptions, source, known, visit)
+        return notice
+
+    def _subscribe(self, subscribed: Subscriptions, source: Source, known: Subscription, visit: _Visit) -> None:
+        """Ask a hub to push. The poll is over: whatever fails here is tried again after another."""
+        callback = self._callback_url + websub.path(source.id, known.token)
+        turn_of = self._sources.turn
+        try:
+            with self._hosts.borrowed(self._clock, HUB_DELAY, held=visit.host, turn_of=turn_of) as borrow:
+                borrow(known.hub)
+                now = self._clock()
+                if not known.asked_at:  # the hub may ask the callback while we are asking it
+                    subscribed.begin(source.id, msgspec.structs.replace(known, asks=1, asked_at=now), now=now)
+                else:
+                    subscribed.note(source.id, known, now=now, asks=known.asks + 1, asked_at=now)
+                subscriptions.ask(self._client, known, callback)
+        except (BroadsheetError, ClientError, BotoCoreError) as error:
+            log.info("not subscribed", extra={"source": source.id, "hub": known.hub, "reason": str(error)[:500]})
 
     def _trouble(self, visit: _Visit, error: FetchError | FeedError) -> None:
         """A host that answers 429 or 503 is left alone by the parser, too."""
@@ -393,27 +352,6 @@ class Discoverer:
         self._polls.save(source.id, after)
         return notice or ""
 
-    def _message(self, source: Source, url: str, entry: Entry, announce: bool, now: float) -> ArticleMessage:
-        html = entry.html if entry.html and len(entry.html) <= MAX_ENTRY_HTML else None
-        return ArticleMessage(
-            id=urls.article_id(url),
-            url=url,
-            source=source.id,
-            first_seen=datetime.fromtimestamp(now, UTC).replace(microsecond=0),
-            trace=uuid.uuid4().hex[:16],
-            announce=announce,
-            entry=FeedEntry(
-                title=entry.headline[:2000],
-                published_at=entry.published_at,
-                updated_at=entry.updated_at,
-                summary=entry.summary[:5000],
-                authors=entry.authors[:50],
-                tags=entry.tags[:50],
-                image=entry.image,
-                html=queue.pack(html),
-            ),
-        )
-
 
 def _answered(
     kind: Literal["changed", "same-body", "not-modified"],
@@ -423,6 +361,7 @@ def _answered(
     new: int = 0,
     body_hash: str = "",
     ttl_minutes: float | None = None,
+    hub: str | None = None,
 ) -> PollOutcome:
     return PollOutcome(
         kind=kind,
@@ -433,40 +372,8 @@ def _answered(
         ttl_minutes=ttl_minutes,
         fresh_for=polling.freshness(response.headers, now=now),
         permanent_url=response.permanent_url,
+        hub=hub,
     )
-
-
-def _room(source: Source) -> int:
-    """How many articles the source's host takes until the next poll; a feed is always taken whole."""
-    if source.kind == "feed" or not source.delay:
-        return source.max_new_per_poll
-    return max(1, int(source.interval * 60 / source.delay))
-
-
-def _address(entry: Entry, source: Source, feed: Feed) -> tuple[str, str]:
-    """What is to be fetched for an entry, or why nothing is."""
-    if not entry.url:
-        return "", "no-link"
-    try:
-        url = urls.clean(entry.url)
-    except urls.UrlError as error:
-        return "", f"url-{error.reason}"
-    return (url, "") if source.off_site or _on_site(url, source, feed) else ("", "off-site")
-
-
-def _on_site(url: str, source: Source, feed: Feed) -> bool:
-    return urls.same_site(url, source.url) or bool(feed.link and urls.same_site(url, feed.link))
-
-
-def _is_newer(entry: Entry, than: float) -> bool:
-    published = entry.published_at or entry.updated_at
-    return published is not None and published.timestamp() > than
-
-
-def _newest_first(pair: tuple[Entry, Sequence[str]]) -> float:
-    published = pair[0].published_at or pair[0].updated_at
-    # An undated entry is as good as new: it must not wait behind all that are dated.
-    return -published.timestamp() if published else float("-inf")
 
 
 def _outcome(

@@ -6,6 +6,7 @@ wishes (`ttl`, `sy:`, Cache-Control; up to an hour, for templates wish nonsense)
 linear, because feeds come back, and never for good (Media Cloud's rss-fetcher, which watches 180,000, does the same).
 **Moves**: a permanent redirect is followed at once but believed only after a week; a believed one is given up when the
 new address fails for good or the sources file names another. A page that names its feed moves the source there.
+**Pushes**: while a hub can be relied on to push what is new (`websub`), once a day is enough, and twice in its lease.
 **Trouble** is told once, when it begins, and once when it ends: `notice`.
 """
 
@@ -45,7 +46,7 @@ class PollState(msgspec.Struct, frozen=True, kw_only=True):
     `full_at` is when the whole body came last, `day_new` counts what was new on `day` (since 1970, UTC).
     `failures` is weighted. `rhythm` is a line of `rhythm.packed`; `gap` the usual seconds between two polls that found
     something, `wish` those that the feed's own words ask to be left alone. `moved_to` is where `moved_from` redirects
-    for good, since `moved_since`. `trouble` is what the owner was told last.
+    for good, since `moved_since`. `trouble` is what the owner was told last. `hub` is the one that its feed names.
     """
 
     etag: str | None = None
@@ -68,13 +69,15 @@ class PollState(msgspec.Struct, frozen=True, kw_only=True):
     moved_from: str | None = None
     moved_to: str | None = None
     moved_since: float | None = None
+    hub: str | None = None
 
 
 class PollOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a poll. `body_hash` is empty where entries were left that the next poll must see again.
 
     `ttl_minutes` is the longer of the feed's own wishes, `fresh_for` that of its HTTP headers in seconds (`freshness`),
-    `retry_after` in seconds. `permanent_url` is where a permanent redirect led.
+    `retry_after` in seconds. `permanent_url` is where a permanent redirect led. `hub` is the one that a changed feed
+    names; until `pushed_until` a hub will push what is new.
     """
 
     kind: Literal["changed", "same-body", "not-modified", "failed"]
@@ -88,6 +91,8 @@ class PollOutcome(msgspec.Struct, frozen=True, kw_only=True):
     ttl_minutes: float | None = None
     fresh_for: float | None = None
     permanent_url: str | None = None
+    hub: str | None = None
+    pushed_until: float | None = None
 
 
 def is_due(state: PollState | None, *, now: float) -> bool:
@@ -160,6 +165,23 @@ def plan(
     return msgspec.structs.replace(after, trouble=_trouble(after, now))
 
 
+def pushed(state: PollState, new: int, *, complete: bool, now: float) -> PollState:
+    """The state after a hub pushed `new` entries; if that wasn't all, the source is due for the rest.
+
+    How its own address stands, and any trouble with that, is for polls to find.
+    """
+    known = rhythm.unpacked(state.rhythm)
+    learnt = rhythm.observed(known, new, now=now) if known else None
+    state = msgspec.structs.replace(state, rhythm=rhythm.packed(learnt) if learnt else state.rhythm)
+    return _found(state if complete else due(state, now=now), new, now)
+
+
+def due(state: PollState, *, now: float, interval: float = 0) -> PollState:
+    """The state of a source that is to be asked now, or once `interval` minutes have passed since it was."""
+    soon = max(now, (state.polled_at or 0) + interval * MINUTE)
+    return msgspec.structs.replace(state, next_at=min(state.next_at, soon))
+
+
 def notice(before: PollState, after: PollState) -> Notice | None:
     """What the source's owner is to be told after a poll: each trouble once, and once that it is over."""
     if before.trouble == after.trouble:
@@ -203,6 +225,8 @@ def _answered(state: PollState, outcome: PollOutcome, source: Source, now: float
     wait = max(source.interval * MINUTE, wished, rhythm.worthwhile(learnt, patience=patience))
     if outcome.retry_after:
         wait = max(wait, min(MAX_INTERVAL, outcome.retry_after))
+    if outcome.pushed_until:
+        wait = max(wait, min(MAX_INTERVAL, (outcome.pushed_until - now) / 2))
     state = msgspec.structs.replace(
         _moved(state, outcome, source, now),
         failures=0,
@@ -222,7 +246,13 @@ def _answered(state: PollState, outcome: PollOutcome, source: Source, now: float
         body_hash=outcome.body_hash,
         full_at=now,
     )
-    if not outcome.new:
+    if outcome.kind == "changed":
+        state = msgspec.structs.replace(state, hub=outcome.hub)
+    return _found(state, outcome.new, now)
+
+
+def _found(state: PollState, new: int, now: float) -> PollState:
+    if not new:
         return state
     gap = now - state.changed_at if state.changed_at else 0.0
     today = int(now // DAY)
@@ -231,7 +261,7 @@ def _answered(state: PollState, outcome: PollOutcome, source: Source, now: float
         changed_at=now,
         gap=0.8 * state.gap + 0.2 * gap if state.gap else gap,
         day=today,
-        day_new=outcome.new + (state.day_new if state.day == today else 0),
+        day_new=new + (state.day_new if state.day == today else 0),
     )
 
 

@@ -53,6 +53,12 @@ class Window:
         room = max(len(shown), 60)  # a feed that flips between two states, or drops an entry and brings it back
         return Window(b"".join((older[-room:] + shown)[-WINDOW:]), backlog_until=backlog_until)
 
+    def with_more(self, keys: Iterable[str]) -> "Window":
+        """The window after these keys were shown beside all others, as by a hub that pushes only what is new."""
+        newest = dict.fromkeys(_short(key) for key in keys if key not in self)
+        packed = (self.packed + b"".join(newest))[-WINDOW * KEY_BYTES :]
+        return Window(packed, backlog_until=self.backlog_until)
+
 
 class Polls:
     """The source items of the State table."""
@@ -76,6 +82,18 @@ class Polls:
     def save(self, source_id: str, state: PollState) -> None:
         """Remember how the source stands. The last write of a poll: what it says was all sent."""
         self._put(source_id, "poll", msgspec.structs.asdict(state))
+
+    def change(self, source_id: str, before: PollState, after: PollState) -> None:
+        """Write what differs, and leave the rest to a poll that may be under way."""
+        old, new = msgspec.structs.asdict(before), msgspec.structs.asdict(after)
+        if changes := {name: value for name, value in new.items() if value != old[name]}:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_key(source_id, "poll"),
+                UpdateExpression="SET " + ", ".join(f"#{name} = :{name}" for name in changes),
+                ExpressionAttributeNames={f"#{name}": name for name in changes},
+                ExpressionAttributeValues=to_item({f":{name}": value for name, value in changes.items()}),
+            )
 
     def window(self, source_id: str) -> Window | None:
         """The entries the source has shown; None before its first poll succeeded."""

@@ -44,6 +44,13 @@ class DiscoverSettings(Settings, frozen=True, kw_only=True):
 
     parse_queue_url: str
     polls_queue_url: str
+    callback_url: str = ""
+
+
+class CallbackSettings(Settings, frozen=True, kw_only=True):
+    """The callback function's environment."""
+
+    parse_queue_url: str
 
 
 class ParseSettings(Settings, frozen=True, kw_only=True):

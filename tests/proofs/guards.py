@@ -31,39 +31,39 @@ class Guard(msgspec.Struct, frozen=True, kw_only=True):
 DISCOVER = (
     Guard(
         name="send before marking as seen",
-        where="discover:Discoverer._enqueue",
-        old="        refused = {",
+        where="intake:Intake._sent",
+        old="        refused = ",
         new="        every = [key for names in entry_keys(feed.entries) for key in names]\n"
         "        self._polls.save_window(source.id, Window().with_shown(every))\n"
-        "        refused = {",
+        "        refused = ",
         witness="plain discover/SendMessageBatch#1=kill-before",
     ),
     Guard(
         name="validators last",
         where="discover:Discoverer._enqueue",
-        old="        refused = {",
+        old="        taken = ",
         new='        self._save(source, state, _answered("changed", response, now=now, body_hash=body_hash))\n'
-        "        refused = {",
+        "        taken = ",
         witness="plain discover/SendMessageBatch#1=kill-before",
     ),
     Guard(
         name="validators only when every send was accepted",
         where="discover:Discoverer._enqueue",
-        old="body_hash=body_hash if complete and not feed.children else",
+        old="body_hash=body_hash if taken.complete and not feed.children else",
         new="body_hash=body_hash if True else",
         witness="plain discover/SendMessageBatch#1=refused",
     ),
     Guard(
         name="what the queue refuses stays unseen",
-        where="discover:Discoverer._enqueue",
-        old="if url not in refused",
+        where="intake:_accepted",
+        old="if url not in taken.refused",
         new="",
         witness="text discover/SendMessageBatch#3=refused",
     ),
     Guard(
         name="a first poll that was refused something is made again",
-        where="discover:Discoverer._enqueue",
-        old="first_again = window is None and refused",
+        where="intake:Intake.polled",
+        old="first_again = window is None and taken.refused",
         new="first_again = False",
         witness="plain discover/SendMessageBatch#1=refused",
     ),

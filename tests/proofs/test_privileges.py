@@ -4,23 +4,33 @@ The other half holds in every test: a call that no statement allows fails it. He
 all that is granted; whatever other tests of the session asked for counts as well.
 """
 
+import base64
+import hmac
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlencode
 
 import msgspec
 import pytest
 
-from broadsheet import secrets
+from broadsheet import secrets, websub
 from broadsheet.article import Article
 from broadsheet.channels import aws as aws_channels
+from broadsheet.polling import PollState
+from broadsheet.polls import Polls, Window
+from broadsheet.queue import decode
 from broadsheet.store import Articles, document, object_key
+from broadsheet.subscriptions import Subscriptions
 from local.embedded import EmbeddedAws
 from tests.privileges import LEDGER, functions
 from tests.proofs.conftest import DEATHBED
 from tests.proofs.plans import read
 from tests.proofs.scenes import SCENES
 from tests.proofs.world import World
+from tests.stack.newsstand import item, rss
 
 pytestmark = DEATHBED
 RUNS = (
@@ -33,6 +43,7 @@ RUNS = (
 )
 SENDER, TOPIC = "desk@news.example", "arn:aws:sns:us-east-1:123456789012:news"
 ON_DEMAND = {  # statements that parameters bring along
+    "WebSub": "on",
     "Sources": "s3://settings/sources.yaml",
     "SourcesObjectArn": "arn:aws:s3:::settings/sources.yaml",
     "SecretsStore": "secretsmanager",
@@ -115,6 +126,39 @@ def test_what_publish_is_granted_suffices(on_demand: EmbeddedAws) -> None:
     published = on_demand.invoke("PublishFunction", event)
     assert published.error is None, published.trace
     assert published.result["removed"] >= 5
+
+
+def test_what_callback_is_granted_suffices(on_demand: EmbeddedAws) -> None:
+    """A hub agrees and pushes, as its function URL hands it on; a forgery and a stranger change nothing."""
+    dynamodb, state = on_demand.client("dynamodb"), on_demand.resource("StateTable")
+    polls, subscriptions = Polls(dynamodb, state), Subscriptions(dynamodb, state)
+    known = websub.begun(websub.Named("https://hub.example/", "http://127.0.0.1:9/feed"))
+    subscriptions.begin("s", known, now=time.time())
+    polls.save("s", PollState(polled_at=1.0, next_at=1e12))
+    polls.save_window("s", Window())
+
+    def called(method: str, path: str = "", /, **given: Any) -> Any:
+        request = {"rawPath": path or f"/s/{known.token}", "requestContext": {"http": {"method": method}}, **given}
+        ran = on_demand.invoke("CallbackFunction", request)
+        assert ran.error is None, ran.trace
+        counted = [json.loads(line)["Enqueued"] for line in ran.log if '"_aws"' in line]
+        return ran.result["statusCode"], ran.result["body"], counted
+
+    agree = {"hub.mode": "subscribe", "hub.topic": known.topic, "hub.challenge": "a & b", "hub.lease_seconds": "9"}
+    assert called("GET", rawQueryString=urlencode(agree)) == (200, "a & b", [[0.0]])
+    feed = rss(item("/new", site="http://127.0.0.1:9"), link="http://127.0.0.1:9/")
+    signature = {"x-hub-signature": f"sha1={hmac.new(known.secret.encode(), feed, 'sha1').hexdigest()}"}
+    body: dict[str, Any] = {"body": base64.b64encode(feed).decode(), "isBase64Encoded": True}
+    assert called("POST", headers=signature, **body) == (202, "", [[1.0]])
+    assert called("POST", headers=signature, body="forged") == (202, "", [[0.0]])
+    stranger = f"/s/{'A' * 43}"
+    assert [called(method, stranger, headers={}, body="") for method in ("GET", "POST", "PUT")] == [
+        (404, "", []),
+        (404, "", []),
+        (404, "", []),
+    ]
+    queued = on_demand.client("sqs").receive_message(QueueUrl=on_demand.resource("ParseQueue"))["Messages"]
+    assert [decode(one["Body"], message_id="").url for one in queued] == ["http://127.0.0.1:9/new"]
 
 
 @pytest.mark.parametrize("function", functions())

@@ -21,6 +21,7 @@ from local.invoke import Answer, InvokeError, Invoker, read_answer
 EVENTS = TEMPLATE.parent / "events"
 ORDER = (  # a world that each event finds as the one before it left it
     *("discover-schedule", "discover-force", "discover-share"),
+    *("callback-agree", "callback-push", "callback-forged", "callback-stranger"),
     *("parse-article", "parse-duplicate", "parse-feed-text", "parse-missing", "parse-later", "parse-poison"),
     *("notify-insert", "notify-update", "notify-sweep", "notify-post-due"),
     *("publish-schedule", "publish-everything"),
@@ -128,6 +129,14 @@ def test_a_forced_poll_finds_nothing_more(world: World) -> None:
 def test_a_share_asks_its_own_sources_alone(world: World) -> None:
     result = world.answers["discover-share"].result
     assert sum(result.values()) == 1
+
+
+def test_a_hub_is_agreed_with_and_what_it_pushes_is_enqueued_unless_it_is_forged(world: World) -> None:
+    answers = {name: world.answers[f"callback-{name}"] for name in ("agree", "push", "forged", "stranger")}
+    assert [one.result["statusCode"] for one in answers.values()] == [200, 202, 202, 404]
+    assert answers["agree"].result["body"] == "8a1d-5c77"
+    counted = {name: [line["Enqueued"] for line in one.log if "_aws" in line] for name, one in answers.items()}
+    assert counted == {"agree": [[0.0]], "push": [[1.0]], "forged": [[0.0]], "stranger": []}
 
 
 def test_an_article_is_stored_under_the_key_its_message_names(world: World) -> None:

@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+from broadsheet.callback import Callback
 from broadsheet.deliveries import Deliveries
 from broadsheet.discover import Discoverer, Outcome
 from broadsheet.fetch import Client, Endpoint
 from broadsheet.hosts import Hosts
+from broadsheet.intake import Intake
 from broadsheet.notify import Notifier
 from broadsheet.originals import Originals
 from broadsheet.parse import Parser
@@ -22,22 +24,24 @@ from broadsheet.shares import Shares
 from broadsheet.source import Channel, Source, Sources
 from broadsheet.standings import Standings
 from broadsheet.store import Articles, Record, record_from_item
+from broadsheet.subscriptions import Subscriptions
 from tests.hostile.loopback import Asked, Server, answer, serving
 from tests.stack.cloud import Cloud
 
 HERALD = "http://herald.example"
+CALLBACK = "https://callback.example/"
 START = 1_790_000_000.0
 
 
 class Newsstand:
     """Papers by URL; `pages` maps to a body, or to a whole answer from `loopback.answer`. Time passes in `later`."""
 
-    def __init__(self, cloud: Cloud, server: Server) -> None:
+    def __init__(self, cloud: Cloud, server: Server, client: type[Client]) -> None:
         def resolve(host: str, port: int) -> list[Endpoint]:
             return [("127.0.0.1", server.port)]
 
         self.cloud, self.now = cloud, START
-        self.client = Client(
+        self.client = client(
             user_agent="Broadsheet/test",
             allowed_networks=("127.0.0.0/8",),
             resolve=resolve,
@@ -45,6 +49,7 @@ class Newsstand:
         )
         self.pages: dict[str, bytes] = {}
         self.sources: tuple[Source, ...] = (herald(),)
+        self.subscriptions: Subscriptions | None = None  # no hub is asked
         self.polls = Polls(cloud.dynamodb, cloud.state_table)
         self._asked = server.asked
         for channel in ("town", "valley"):
@@ -63,6 +68,17 @@ class Newsstand:
             clock=lambda: self.now,
             sleep=lambda _: None,
             deadline=self.now + 240,
+            subscriptions=self.subscriptions,
+            callback_url=CALLBACK,
+        )
+
+    def callback(self) -> Callback:
+        return Callback(
+            polls=self.polls,
+            subscriptions=Subscriptions(self.cloud.dynamodb, self.cloud.state_table),
+            intake=Intake(self.polls, Queue(self.cloud.sqs, self.cloud.queue_url)),
+            sources=self._sources,
+            clock=lambda: self.now,
         )
 
     def poll(self, *, force: bool = True) -> list[Outcome]:
@@ -129,8 +145,12 @@ class Newsstand:
     @property
     def posts(self) -> Counter[tuple[str, str]]:
         """How often each channel heard of each title."""
-        posted = [asked for asked in self._asked if asked.method == "POST"]
+        posted = self.asked("hooks.example")
         return Counter((asked.path.strip("/"), json.loads(asked.body)["article"]["title"]) for asked in posted)
+
+    def asked(self, host: str) -> list[Asked]:
+        """What was posted to a host."""
+        return [one for one in self._asked if one.method == "POST" and one.headers["host"] == host]
 
     @property
     def fetched(self) -> list[str]:
@@ -158,19 +178,21 @@ class Newsstand:
 
 
 @contextmanager
-def opened(cloud: Cloud) -> Iterator[Newsstand]:
+def opened(cloud: Cloud, client: type[Client] = Client) -> Iterator[Newsstand]:
     """A newsstand whose every name leads to one server on loopback."""
     pages: dict[str, bytes] = {}
 
     def say(asked: Asked, sock: socket.socket) -> bool:
-        body = pages.get(f"http://{asked.headers['host']}{asked.path}", answer(status="404 Not Found"))
+        url = f"http://{asked.headers['host']}{asked.path}"
         if asked.method == "POST":
-            body = answer()
+            body = pages.get(f"POST {url}", answer())
+        else:
+            body = pages.get(url, answer(status="404 Not Found"))
         sock.sendall(body if body.startswith(b"HTTP/1.1 ") else answer(body, headers={"Content-Type": "text/html"}))
         return True
 
     with serving(say) as server:
-        stand = Newsstand(cloud, server)
+        stand = Newsstand(cloud, server, client)
         stand.pages = pages
         yield stand
 

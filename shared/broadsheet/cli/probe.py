@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
-from broadsheet import discover, polling, urls
+from broadsheet import discover, intake, polling, urls, websub
 from broadsheet.errors import BroadsheetError
 from broadsheet.feeds import Entry, Feed, FeedError, autodiscovery
 from broadsheet.feeds.autodiscovery import FeedLink
@@ -78,7 +78,7 @@ def probe(url: str, client: Client) -> Probe:
     source, feed, response, links = discovered(url, client)
     source = replace(source, name=feed.title or urls.host_key(source.url), language=feed.language)
     feed = _with_children(source, feed, client)
-    picked = discover.pick(feed, source, None)
+    picked = intake.pick(feed, source, None)
     if not source.off_site and not picked.send and "off-site" in picked.skipped:
         source = replace(source, off_site=True)  # its feed lives elsewhere than all of its articles
     return examined(source, feed, response, links=links)
@@ -109,7 +109,7 @@ def examined(
     state = state or PollState()
     now = time.time()
     allowance = polling.allowance(state, source, now=now)
-    picked = discover.pick(feed, source, window, last_new=state.changed_at or 0.0, allowance=allowance)
+    picked = intake.pick(feed, source, window, last_new=state.changed_at or 0.0, allowance=allowance)
     verdicts = {id(entry): reason for entry, reason in picked.left}
     verdicts |= {id(entry): "announce" if url in picked.announce else "store" for url, entry in picked.send}
     outcome = PollOutcome(
@@ -118,6 +118,7 @@ def examined(
         ttl_minutes=max(feed.ttl_minutes or 0, feed.update_minutes or 0) or None,
         fresh_for=polling.freshness(response.headers, now=now),
     )
+    named = websub.named(feed, response.headers, url=response.url)
     planned = polling.plan(state, outcome, source, now=now)
     return Probe(
         source=source,
@@ -127,8 +128,8 @@ def examined(
         language=feed.language,
         ttl_minutes=feed.ttl_minutes,
         update_minutes=feed.update_minutes,
-        hub=feed.hub,
-        self_url=feed.self_url,
+        hub=named.hub if named else feed.hub,
+        self_url=named.topic if named else feed.self_url,
         next_url=feed.next_url,
         moved_to=response.permanent_url,
         minutes=round((planned.next_at - now) / 60, 1),

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from broadsheet.discover import Pick, pick
 from broadsheet.feeds import Entry, Feed
 from broadsheet.feeds.identity import entry_keys
+from broadsheet.intake import Pick, pick
 from broadsheet.polls import Window
 from broadsheet.source import Source
 

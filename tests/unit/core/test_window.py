@@ -24,6 +24,14 @@ def test_what_left_the_feed_is_remembered_for_a_while() -> None:
     assert "k539" not in window, "the oldest go first"
 
 
+def test_what_is_shown_beside_the_rest_lets_nothing_be_forgotten() -> None:
+    window = Window(backlog_until=5.0).with_shown(keys(0, 600), backlog_until=5.0).with_more(["new", "k3"])
+    assert len(window) == 601
+    assert "new" in window
+    assert window.backlog_until == 5.0
+    assert len(window.with_more(keys(1000, 1000 + WINDOW))) == WINDOW
+
+
 def test_a_usual_feed_and_its_past_are_one_write_unit() -> None:
     window = Window().with_shown(keys(0, 600)).with_shown(keys(600, 660))
     assert len(window.packed) <= 960  # of 1024, the rest being names

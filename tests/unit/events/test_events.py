@@ -10,11 +10,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from broadsheet import shares, urls
+from broadsheet import shares, urls, websub
 from broadsheet.queue import MessageError, decode, encode, group
 from broadsheet.store import object_key, record_from_item
 from local.embedded import TEMPLATE
-from local.invoke import DAY, SITE_HOST, function_of
+from local.invoke import DAY, SITE_HOST, SUBSCRIPTION, function_of
 from local.patterns import matches
 from local.stack import translate
 
@@ -88,6 +88,18 @@ def test_the_share_is_what_another_run_would_have_sent() -> None:
     (record,) = load(SHARE)["Records"]
     share = shares.decode(record["body"], message_id="")
     assert msgspec.json.encode(share).decode() == record["body"]
+
+
+@pytest.mark.parametrize("name", ["push", "forged", "agree", "stranger"])
+def test_hubs_requests_are_as_a_function_url_hands_them_over(name: str) -> None:
+    event = load(TEMPLATE.parent / "events" / f"callback-{name}.json")
+    assert event["version"] == "2.0"
+    place = websub.read_path(event["rawPath"])
+    assert place is not None
+    assert websub.is_token(SUBSCRIPTION, place[1]) == (name != "stranger")
+    if "body" in event:
+        signed = websub.is_signed(SUBSCRIPTION, event["headers"]["x-hub-signature"], event["body"].encode())
+        assert signed == (name == "push")
 
 
 def test_the_duplicates_are_of_one_article() -> None:

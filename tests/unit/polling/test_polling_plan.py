@@ -260,3 +260,40 @@ def test_the_state_is_small_and_plain() -> None:
 )
 def test_freshness(headers: dict[str, str], seconds: float | None) -> None:
     assert polling.freshness(headers, now=NOW) == seconds
+
+
+def test_what_fetch_calls_passing_counts_half() -> None:
+    for reason in ("timeout", "connection", "incomplete"):
+        assert after(failed(reason)).failures == 0.5, reason
+
+
+def test_what_a_hub_pushes_makes_polls_rarer_but_two_in_its_lease() -> None:
+    def pushed_until(days: float) -> float:
+        return wait(after(FOUND, msgspec.structs.replace(NOTHING, pushed_until=NOW + days * DAY)))
+
+    assert DAY * (1 - JITTER) <= pushed_until(10) <= DAY
+    assert HOUR * 6 * (1 - JITTER) <= pushed_until(0.5) <= HOUR * 6
+    assert pushed_until(0.001) <= HOUR / 2, "a lease of two minutes is none"
+
+
+def test_a_hub_is_remembered_until_its_feed_no_longer_names_it() -> None:
+    named = msgspec.structs.replace(FOUND, hub="https://hub.example/")
+    assert after(named, NOTHING, failed()).hub == "https://hub.example/"
+    assert after(named, NOTHING, FOUND).hub is None
+
+
+def test_a_push_counts_as_news_and_leaves_to_polls_what_is_theirs() -> None:
+    state = after(FOUND, failed(), every=HOUR)
+    after_push = polling.pushed(state, 2, complete=True, now=NOW + MINUTE)
+    theirs = ("etag", "last_modified", "body_hash", "full_at", "next_at", "failures", "failing_since", "polled_at")
+    assert [getattr(after_push, name) for name in theirs] == [getattr(state, name) for name in theirs]
+    assert (after_push.changed_at, after_push.day_new) == (NOW + MINUTE, 5)
+    assert polling.pushed(state, 0, complete=True, now=NOW + MINUTE).changed_at == state.changed_at
+    assert polling.pushed(state, 2, complete=False, now=NOW + MINUTE).next_at == NOW + MINUTE
+
+
+def test_a_ping_makes_a_source_due_once_its_interval_is_over() -> None:
+    state = after(FOUND, msgspec.structs.replace(NOTHING, pushed_until=NOW + 9 * DAY))
+    assert polling.due(state, now=NOW + MINUTE, interval=15).next_at == NOW + 15 * MINUTE
+    assert polling.due(state, now=NOW + HOUR, interval=15).next_at == NOW + HOUR
+    assert polling.due(after(FOUND), now=NOW + DAY, interval=15).next_at == after(FOUND).next_at

@@ -13,7 +13,7 @@ from local.embedded import TEMPLATE
 ROOT = TEMPLATE.parent
 Resources = dict[str, dict[str, Any]]
 
-ROLES = {f"{name}Function": f"{name}Role" for name in ("Discover", "Parse", "Notify", "Publish")}
+ROLES = {f"{name}Function": f"{name}Role" for name in ("Discover", "Callback", "Parse", "Notify", "Publish")}
 
 # What Lambda itself does on behalf of a function; its code calls none of it.
 PLATFORM = {

@@ -17,6 +17,9 @@ from broadsheet.timetable import DigestTimes, QuietHours
 Id = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}\Z")]
 HttpUrl = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/]+(/\S*)?$")]
 
+# What a header carries as it stands: with anything else the client would refuse to ask, page after page.
+HeaderText = Annotated[str, msgspec.Meta(pattern=r"^[!-~]([ -~]*[!-~])?\Z", max_length=500)]
+
 
 class SourcesError(BroadsheetError):
     """The sources file is wrong; `subject` is `file:line`, `reason` the field's path and what is wrong with it."""
@@ -43,7 +46,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     select: str | None = None  # of a listing: the CSS selector of its article links
     off_site: bool = False  # follow links that leave the source's own site
     host_key: str | None = None  # name of one turn for all hosts of its site, and of other sites that share the server
-    user_agent: str | None = None
+    user_agent: HeaderText | None = None
     max_new_per_poll: Annotated[int, msgspec.Meta(ge=1)] = 500
     max_new_per_day: Annotated[int, msgspec.Meta(ge=1)] = 5000  # an archive's worth; the rest comes on other days
     keep_days: Annotated[int, msgspec.Meta(ge=1)] | None = None  # `broadsheet forget --expired` removes what is older

@@ -132,6 +132,16 @@ def test_a_source_that_changes_its_page_with_every_poll_but_never_its_entries_is
     assert [notice for notice in notices if notice] == ["silent"]
 
 
+def test_a_source_is_asked_by_the_name_it_wants_to_be(stand: Newsstand) -> None:
+    stand.sources = (herald(user_agent="Reader of the Herald (+mailto:reader@example.org)"),)
+    stand.pages[FEED] = rss(item(A))
+    stand.publish(A)
+    stand.poll()
+    for url in (FEED, HERALD + A):
+        assert stand.asked_headers(url)["user-agent"] == "Reader of the Herald (+mailto:reader@example.org)"
+    assert stand.asked_headers(f"{HERALD}/robots.txt")["user-agent"] == "Broadsheet/test"
+
+
 def test_a_validator_that_no_header_can_carry_is_not_sent_back(stand: Newsstand) -> None:
     stand.pages[FEED] = answer(rss(item(A)), headers={"ETag": '"第一版"', "Last-Modified": "yesterday"})
     stand.poll()

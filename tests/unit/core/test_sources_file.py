@@ -53,6 +53,14 @@ def test_an_articles_channels_are_those_of_all_its_sources_each_once_in_the_file
     ("text", "error"),
     [
         (replaced("kind: sitemap", "knid: sitemap"), "s.yaml:15: source rival: knid (no such field)"),
+        (
+            replaced("    name: News\n", "    name: News\n    user_agent: 晨报 (+https://zao.example)\n"),
+            "s.yaml:10: source news: user_agent (Expected `str` matching regex",
+        ),
+        (
+            replaced("    name: News\n", "    name: News\n    user_agent: |\n      Zao\n"),
+            "s.yaml:10: source news: user_agent (Expected `str` matching regex",
+        ),
         (replaced("    name: News\n", ""), "s.yaml:8: source news: name (is missing)"),
         (replaced("id: news", "id: News!"), "s.yaml:8: source News!: id (Expected `str` matching regex"),
         (replaced("id: news", 'id: "news\\n"'), "s.yaml:8: source news\n: id (Expected `str` matching regex"),

@@ -43,11 +43,12 @@ class Cloud:
 
     articles_table, state_table, bucket = "articles", "state", "bucket"
 
-    def __init__(self) -> None:
-        self.dynamodb: DynamoDBClient = _client("dynamodb")
-        self.s3: S3Client = _client("s3")
-        self.sqs: SQSClient = _client("sqs")
-        self.ssm: SSMClient = _client("ssm")
+    def __init__(self, client: Callable[[str], Any] = _client) -> None:
+        """`client` makes one of boto3's for a service."""
+        self.dynamodb: DynamoDBClient = client("dynamodb")
+        self.s3: S3Client = client("s3")
+        self.sqs: SQSClient = client("sqs")
+        self.ssm: SSMClient = client("ssm")
         resources = _resources()
         for name, resource in ((self.articles_table, "ArticlesTable"), (self.state_table, "StateTable")):
             taken = ("BillingMode", "KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes")

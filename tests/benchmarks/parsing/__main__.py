@@ -13,13 +13,13 @@ It was written with moto for AWS, in one process, and told of a host that was as
 times that three threads asked for a turn together, two had it at once 478 times, and never once its updates were made
 atomic, nor in ministack, where nothing had to be.
 
-On two shared and very busy cores (15 processes waiting), Python 3.11, 2026-11, nobody asked too early or twice at once:
+On two shared and very busy cores (15 processes waiting), Python 3.11, 2026-11; nobody asked too early or twice at once:
 
-                                          pages  articles/s  billed ms/article  runs  sent again  requests  hosts at once
-    one worker, 16 hosts at once           1000         4.9                160    20           0      1050             15
-    one worker, one host at a time         1000         1.7                541    20           0      1050              1
-    one worker, crawl delays               1000         5.2                147    21           5      1050             16
-    three workers, crawl delays            1000         4.4                367    55         918      1050             17
+                                       pages  articles/s  billed ms/article  runs  sent again  requests  hosts at once
+    one worker, 16 hosts at once        1000         4.9                160    20           0      1050             15
+    one worker, one host at a time      1000         1.7                541    20           0      1050              1
+    one worker, crawl delays            1000         5.2                147    21           5      1050             16
+    three workers, crawl delays         1000         4.4                367    55         918      1050             17
 
 One at a time is billed 3.4 times as much, and takes 2.8 times as long. Three workers share the two cores with ministack
 and the papers, and gain nothing there.
@@ -149,11 +149,11 @@ def _stored(cloud: Cloud) -> int:
 def main() -> None:
     pages = int(sys.argv[1]) if len(sys.argv) > 1 else 1_000
     columns = f"{'pages':>7}{'articles/s':>12}{'billed ms/article':>19}{'runs':>6}{'sent again':>12}{'requests':>10}"
-    print(f"{'':40}{columns}{'hosts at once':>15}")
+    print(f"{'':36}{columns}{'hosts at once':>15}")
 
     def measured(named: str, workers: int, at_once: int, *, delays: bool) -> Run:
         done = run(pages, workers, at_once, delays=delays)
-        print(f"{named:40}{done.told()}", flush=True)
+        print(f"{named:36}{done.told()}", flush=True)
         return done
 
     ours = measured("one worker, 16 hosts at once", 1, 16, delays=False)

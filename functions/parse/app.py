@@ -11,6 +11,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from broadsheet import observability, settings
 from broadsheet.apart import Apart
+from broadsheet.archive import Archive
 from broadsheet.extract.tree import MAX_BYTES
 from broadsheet.fetch import Client, Limits, user_agent
 from broadsheet.hosts import Hosts
@@ -52,6 +53,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> PartialItem
         retry_delay=SETTINGS.retry_delay,
         robots=robots,
         apart=apart,
+        archive=Archive(s3, SETTINGS.bucket) if SETTINGS.archive == "on" else None,
     )
     outcomes = parser.run([(record["messageId"], record["body"]) for record in event["Records"]])
     observability.count(metrics, get_args(Status), (outcome.status for outcome in outcomes))

@@ -5,8 +5,8 @@ of the status `forgotten` with its id, source and day. parse takes it for known,
 its day's edition and its source's pages.
 
 The story of one article: its record becomes the tombstone, first of all, so that nothing brings it back meanwhile; the
-addresses that led to it become tombstones, too; what other objects and items hold of it goes; its own objects, which
-tell where those are, go last. Killed anywhere, the same again completes it.
+addresses that led to it become tombstones, too; what other objects and items hold of it goes, its pages in the raw
+archive among it; its own objects, which tell where those are, go last. Killed anywhere, the same again completes it.
 
 Not reached: posts in channels, what consumers copied, the table's backups (35 days) and stream (a day), messages on
 their way.
@@ -14,12 +14,14 @@ their way.
 
 import logging
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from broadsheet import reprints
+from broadsheet.archive import ID_PART, Archive
 from broadsheet.deliveries import Deliveries
 from broadsheet.dynamo import instant, to_item
 from broadsheet.originals import Originals
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 UNFINISHED = "unfinished"
+# A message lives for 14 days in its queue: no page was fetched for an article longer before its first document, and
+# after its last one only by who was about to lose the commit.
+BEFORE, AFTER = timedelta(days=15), timedelta(days=1)
 _READ = ("id", "status", "url", "source", "title", "first_seen", "target", "reason", "s3_key")  # of each record
 
 log = logging.getLogger("broadsheet.forget")
@@ -57,6 +62,8 @@ class Forgetting:
         self._originals = Originals(dynamodb, state_table)
         self._deliveries = Deliveries(dynamodb, state_table, run="forget", lease=1)
         self._bucket = bucket
+        self._archive = Archive(s3, bucket)
+        self._written_on = cache(lambda day: list(self._archive.written_on(day)))
 
     def find(self, wanted: Callable[[Record], bool]) -> dict[str, tuple[Record, list[str]]]:
         """The records that are `wanted` and not forgotten yet, each with the ids of its other addresses.
@@ -102,15 +109,32 @@ class Forgetting:
             )
         versions = list(self._versions(record))
         items = self._deliveries.remove(record.id)
+        fetched: list[datetime] = []
         for version in versions:
             document = self._document(version)
-            if document and (text := reprints.signature(document.text)):
+            if document is None:
+                continue
+            fetched.append(document.fetched_at)
+            if text := reprints.signature(document.text):
                 items += self._originals.remove(text, id=record.id)
+        raw = self._remove_raw({record.id, *aliases}, record, fetched, now)
         for at in range(0, len(versions), 1000):
             self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": versions[at : at + 1000], "Quiet": True})
         self._put(msgspec.structs.replace(tombstone, reason=None))
         log.info("forgotten", extra={"id": record.id, "objects": len(versions)})
-        return Forgotten(id=record.id, aliases=len(aliases), objects=len(versions), items=items)
+        return Forgotten(id=record.id, aliases=len(aliases), objects=len(versions), raw=raw, items=items)
+
+    def _remove_raw(self, ids: set[str], record: Record, fetched: list[datetime], now: datetime) -> int:
+        """Remove all pages that were fetched for these ids, be they an article's or nobody's."""
+        seen = datetime.fromisoformat(record.first_seen)
+        day = max(seen, min(fetched, default=seen) - BEFORE).date() - AFTER
+        last = (max(fetched, default=now) + AFTER).date()
+        parts = {id[:ID_PART] for id in ids}
+        removed = 0
+        while day <= last:
+            removed += sum(self._archive.remove(key, ids) for key, there in self._written_on(day) if there & parts)
+            day += timedelta(days=1)
+        return removed
 
     def _records(self) -> Iterator[Record]:
         pages = self._dynamodb.get_paginator("scan").paginate(

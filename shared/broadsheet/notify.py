@@ -318,7 +318,8 @@ class Notifier:
         for channel in self._sources.channels_of(tuple(record.sources - record.silent)):
             if self._is_news(record.outbox_at or record.first_seen):
                 yield channel, Telling(record.id)
-            if channel.updates and record.revision > 1 and self._is_news(record.changed_at or record.first_seen):
+            is_update = channel.updates and record.revision > 1 and not record.reread
+            if is_update and self._is_news(record.changed_at or record.first_seen):
                 yield channel, Telling(record.id, record.revision)
 
     def _is_news(self, at: str) -> bool:

@@ -1,8 +1,9 @@
 """The parse job: article messages in; objects and committed records out.
 
 The story of a batch: read what is known of its articles; group the rest by host; visit the hosts concurrently, each
-under its turn, one request after another; turn every page into an article and commit it. Each message ends in exactly
-one Outcome. What must come back is sent again before it is acknowledged, so a death in between brings it twice, and
+under its turn, one request after another; turn every page into an article and commit it. Where pages are archived, all
+of the batch's are put at once, before the first that came with them is committed. Each message ends in exactly one
+Outcome. What must come back is sent again before it is acknowledged, so a death in between brings it twice, and
 never loses it.
 """
 
@@ -19,19 +20,21 @@ from urllib.parse import urlsplit
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from broadsheet import apart, feedtext, mirror, reprints, urls
-from broadsheet.apart import Apart, Kind, LateError
+from broadsheet import apart, feedtext, reprints, urls
+from broadsheet.apart import Apart, LateError, Task
+from broadsheet.archive import Archive, Bundle
 from broadsheet.article import Article, Origin, Reservation
 from broadsheet.errors import BroadsheetError
-from broadsheet.extract import ExtractionError, reservations
+from broadsheet.extract import ExtractionError
 from broadsheet.fetch import Client, FetchError, FetchTransient, Response
 from broadsheet.hosts import BusyError, Hosts, Turn
 from broadsheet.mirror import MirrorError
 from broadsheet.originals import Originals
 from broadsheet.queue import ArticleMessage, Failure, MessageError, Queue, decode, group
+from broadsheet.reading import read_answer
 from broadsheet.robots import MAX_BYTES, Robots, from_answer
 from broadsheet.source import Source, Sources
-from broadsheet.store import MAX_SOURCES, Articles, Record, StoredArticle, StoreError, document, object_key
+from broadsheet.store import MAX_SOURCES, Articles, RawPage, Record, StoredArticle, StoreError, document, object_key
 from broadsheet.summary import summarize
 
 Status = Literal["stored", "known", "unavailable", "postponed", "given-up", "unfinished"]
@@ -101,6 +104,15 @@ class _Item(msgspec.Struct, frozen=True):
     message: ArticleMessage
 
 
+class _Fetched(msgspec.Struct, frozen=True):
+    """A page that came, and lies at `raw` once the batch's bundle is put; `finish` is what is to be done with it then,
+    told where it lies, if anywhere."""
+
+    item: _Item
+    raw: RawPage
+    finish: Callable[..., Outcome]
+
+
 class _Visit(msgspec.Struct):
     """How a visit to a host stands: what it has cost the host, and what the host wants next."""
 
@@ -131,8 +143,10 @@ class Parser:
         retry_delay: float = 60.0,
         robots: dict[str, tuple[Robots, float]] | None = None,
         apart: Apart | None = None,
+        archive: Archive | None = None,
     ) -> None:
-        """`apart` reads what was fetched, in bounds of time and memory; without it that is read here."""
+        """`apart` reads what was fetched, in bounds of time and memory; without it that is read here. `archive` keeps
+        pages as they were fetched."""
         self._articles = articles
         self._originals = originals
         self._hosts = hosts
@@ -145,6 +159,8 @@ class Parser:
         self._retry_delay = retry_delay
         self._robots = robots if robots is not None else {}
         self._apart = apart
+        self._archive = archive
+        self._bundle = Bundle(now=clock()) if archive else None
 
     def run(self, bodies: Sequence[tuple[str, str]]) -> list[Outcome]:
         """Handle a batch of (SQS message id, body); returns one Outcome each, in any order."""
@@ -174,18 +190,23 @@ class Parser:
                 visits.setdefault(self._sources.turn(item.message.url), []).append(item)
         if visits and self._apart:
             self._apart.start()
+        fetched: list[_Fetched] = []
         with ThreadPoolExecutor(MAX_HOSTS) as pool:
             for visited in pool.map(self._visit, visits, visits.values()):
-                outcomes += visited
+                outcomes += [one for one in visited if isinstance(one, Outcome)]
+                fetched += [one for one in visited if isinstance(one, _Fetched)]
+            if self._archive and self._bundle and fetched:
+                archived = self._archive.put(self._bundle)
+                outcomes += pool.map(partial(self._finish, archived=archived), fetched)
         for outcome in outcomes:
             log.info(outcome.status, extra=msgspec.to_builtins(outcome))
         return outcomes
 
     # ---- one host ------------------------------------------------------------------------------------------------
 
-    def _visit(self, host: str, items: list[_Item]) -> list[Outcome]:
+    def _visit(self, host: str, items: list[_Item]) -> list[Outcome | _Fetched]:
         """Fetch a host's pages one after another while its delay and our time allow; send the rest again."""
-        outcomes: list[Outcome] = []
+        outcomes: list[Outcome | _Fetched] = []
         # Whose place in line came first is first; who has none yet steps back.
         waiting = sorted(items, key=lambda item: item.message.place or math.inf)
         fetching = [item for item in items if self._needs_page(item.message)]
@@ -227,7 +248,7 @@ class Parser:
             self._sleep(visit.delay)
         return True
 
-    def _step(self, visit: _Visit, item: _Item) -> Outcome | None:
+    def _step(self, visit: _Visit, item: _Item) -> Outcome | _Fetched | None:
         """One request to the host: its robots.txt (None: the item is still to come) or the item's page."""
         url = item.message.url
         try:
@@ -300,8 +321,11 @@ class Parser:
 
     # ---- one page ------------------------------------------------------------------------------------------------
 
-    def _page(self, item: _Item, visit: _Visit, robots: Robots) -> Outcome:
-        """Fetch a page and commit its article; redirects are followed as far as `robots` governs them."""
+    def _page(self, item: _Item, visit: _Visit, robots: Robots) -> Outcome | _Fetched:
+        """Fetch a page and commit its article, at once or when it is archived.
+
+        Redirects are followed as far as `robots` governs them.
+        """
         message = item.message
 
         def follow(url: str) -> None:
@@ -329,7 +353,9 @@ class Parser:
         except _DisallowedError as disallowed:
             return self._without_page(item, "robots-disallowed", disallowed.subject)
         visit.failures = 0
-        return self._commit_page(item, response)
+        if _is_home(response.url) and not _is_home(message.url):
+            return self._without_page(item, "moved-to-home-page", response.url)
+        return self._after_fetch(item, response)
 
     def _elsewhere(self, item: _Item, url: str) -> Outcome:
         """The page moved to another origin: go on there, when it is that host's turn."""
@@ -341,35 +367,23 @@ class Parser:
         )
         return self._send_again([(item, moved)])[0]
 
-    def _commit_page(self, item: _Item, response: Response) -> Outcome:
-        message, source = item.message, self._source(item.message)
-        if _is_home(response.url) and not _is_home(message.url):
-            return self._without_page(item, "moved-to-home-page", response.url)
-        if source.fetch == "document":
-            return self._commit_document(item, response)
+    def _after_fetch(self, item: _Item, response: Response) -> Outcome | _Fetched:
+        """Commit the article of a page, or what there is without one, once it is archived if it is to be."""
+        message = item.message
+        finish: Callable[..., Outcome]
         try:
-            article = self._read(
-                "page", response.body, response.url, charset=response.charset, timezone=source.timezone or None
-            )
-        except ExtractionError as error:
-            return self._without_page(item, error.reason, error.detail)
-        article = feedtext.complete(article, message.entry, language=source.language)
-        article = reservations.with_headers(article, response.headers)
-        withheld = reservations.respected(article, source.respect)
-        if withheld:
-            article = reservations.without_text(article)
-        return self._commit(item, article, origin="page", withheld=withheld)
+            reading = read_answer(response, message, self._source(message), self._read)
+        except (ExtractionError, MirrorError) as error:
+            finish = partial(self._without_page, item, error.reason, error.detail)
+        else:
+            finish = partial(self._commit, item, reading.article, origin=reading.origin, withheld=reading.withheld)
+            if reading.withheld:
+                return finish()
+        raw = self._bundle.add(message, response, now=self._clock()) if self._bundle else None
+        return _Fetched(item, raw, finish) if raw else finish()
 
-    def _commit_document(self, item: _Item, response: Response) -> Outcome:
-        """Commit the article that a seed document mirrors. Its owner vouches for the address it names."""
-        source = self._source(item.message)
-        try:
-            found = mirror.read(response.body, name=response.url)
-            article = mirror.to_article(found, source.timezone or mirror.ZONE)
-        except (MirrorError, ExtractionError) as error:
-            return self._without_page(item, error.reason, error.detail)
-        article = msgspec.structs.replace(article, language=article.language or source.language)
-        return self._commit(item, article, origin="seed")
+    def _finish(self, fetched: _Fetched, *, archived: bool) -> Outcome:
+        return self._guarded(fetched.item, partial(fetched.finish, raw=fetched.raw if archived else None))
 
     def _commit(
         self,
@@ -379,6 +393,7 @@ class Parser:
         origin: Origin,
         reason: str | None = None,
         withheld: Reservation | None = None,
+        raw: RawPage | None = None,
     ) -> Outcome:
         """Commit under the article's own id; the message's id becomes an alias where the two differ."""
         message = item.message
@@ -398,6 +413,7 @@ class Parser:
                 origin=origin,
                 origin_reason=reason,
                 withheld=withheld,
+                raw=raw,
             )
             record, new = self._commit_new(doc, message)
         if message.id != record.id:
@@ -453,11 +469,11 @@ class Parser:
             self._articles.add_source(record.id, message.source, announce=self._is_news(message), now=now)
         return self._outcome(item, "known", title=record.title, record=record)
 
-    def _without_page(self, item: _Item, reason: str, detail: str = "") -> Outcome:
+    def _without_page(self, item: _Item, reason: str, detail: str = "", *, raw: RawPage | None = None) -> Outcome:
         """The page can't be had, for good: the feed's own text is the article, or the loss is recorded."""
         message = item.message
         if feedtext.is_full_text(message.entry, self._fragment):
-            return self._from_feed(item, reason)
+            return self._from_feed(item, reason, raw=raw)
         self._articles.put_unavailable(
             message.id,
             url=message.url,
@@ -468,12 +484,12 @@ class Parser:
         )
         return self._outcome(item, "unavailable", reason, detail=detail)
 
-    def _from_feed(self, item: _Item, reason: str) -> Outcome:
+    def _from_feed(self, item: _Item, reason: str, *, raw: RawPage | None = None) -> Outcome:
         message = item.message
         assert message.entry is not None  # noqa: S101 - both callers have looked
         language = self._source(message).language
         article = feedtext.to_article(message.entry, message.url, language=language, read=self._fragment)
-        return self._commit(item, article, origin="feed", reason=reason)
+        return self._commit(item, article, origin="feed", reason=reason, raw=raw)
 
     def _after_failure(self, item: _Item, error: FetchTransient) -> Outcome:
         """The fetch failed, but may succeed later: come back, until it has been tried often enough."""
@@ -566,16 +582,13 @@ class Parser:
 
     # ---- small questions -----------------------------------------------------------------------------------------
 
-    def _read(
-        self, kind: Kind, body: bytes, url: str, *, charset: str | None = None, timezone: str | None = None
-    ) -> Article:
-        task = apart.Task(kind=kind, body=body, url=url, charset=charset, timezone=timezone)
+    def _read(self, task: Task) -> Article:
         if self._apart is None:
             return apart.read(task)
         return self._apart.read(task, self._deadline - self._clock() - TIME_TO_WRITE)
 
     def _fragment(self, html: str, url: str) -> Article:
-        return self._read("fragment", html.encode("utf-8", "replace"), url)
+        return self._read(Task(kind="fragment", body=html.encode("utf-8", "replace"), url=url))
 
     def _time_for_a_page(self) -> bool:
         return self._clock() + TIME_FOR_A_PAGE <= self._deadline

@@ -63,6 +63,7 @@ class ParseSettings(Settings, frozen=True, kw_only=True):
     fetch_seconds: Seconds
     retry_delay: Seconds
     reprints: Literal["on", "off"] = "on"
+    archive: Literal["on", "off"] = "off"
 
 
 class NotifySettings(Settings, frozen=True, kw_only=True):

@@ -37,12 +37,22 @@ class StoreError(BroadsheetError):
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):
     """An earlier state of an article: `number` counts from 1; replaced `at` (UTC) by a revision that differs in the
-    fields `changed`; its own document stays readable at `s3_key`."""
+    fields `changed`; its own document stays readable at `s3_key`. `reread`: the publisher changed nothing, the page
+    that was archived was read anew."""
 
     number: int
     at: datetime
     changed: tuple[str, ...]
     s3_key: str
+    reread: bool = False
+
+
+class RawPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a page lies as it was fetched (`archive`): so many bytes from there on of the object at `key`."""
+
+    key: str
+    offset: int
+    length: int
 
 
 class StoredArticle(Article, frozen=True, kw_only=True):
@@ -53,7 +63,7 @@ class StoredArticle(Article, frozen=True, kw_only=True):
     text, and carries its version. `reprint_of` is the id of the article
     stored before whose text this one repeats, or nearly so (`reprints`). `withheld` is what the page reserves, and the
     source's policy respects: there is no text then. `revision` counts from 1; `revisions` are the
-    earlier ones, oldest first.
+    earlier ones, oldest first. `raw` is the page this revision was read from, where there is an archive.
     """
 
     schema: str = SCHEMA
@@ -69,6 +79,7 @@ class StoredArticle(Article, frozen=True, kw_only=True):
     reprint_of: str | None = None
     withheld: Reservation | None = None
     summary: str = ""
+    raw: RawPage | None = None
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +89,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     reason, until another sighting brings it; `forgotten` one that was removed and mustn't come back, with nothing of it
     kept (`reason` is "unfinished" while that is under way). Instants are ISO 8601 in UTC. `silent` are those of
     `sources` that had it in the past they brought along when they were new: their channels don't hear of it.
-    `changed_at` is when the present revision was committed, or the article forgotten.
+    `changed_at` is when the present revision was committed, or the article forgotten. `reread`: that revision is ours
+    and not the publisher's, a page from the archive read anew; no channel hears of it.
     """
 
     id: str
@@ -104,6 +116,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     content_hash: str = ""
     reprint_of: str | None = None
     revision: int = 1
+    reread: Literal[True] | None = None
     announce: bool = True
     trace: str = ""
     sort_at: str | None = None
@@ -165,6 +178,7 @@ def document(
     origin: Origin = "page",
     origin_reason: str | None = None,
     withheld: Reservation | None = None,
+    raw: RawPage | None = None,
 ) -> StoredArticle:
     """The document of an article. All instants become UTC, so that consumers can sort them as strings."""
     made = StoredArticle(
@@ -182,6 +196,7 @@ def document(
         origin_reason=origin_reason,
         content_hash=content_hash(article),
         withheld=withheld,
+        raw=raw,
     )
     return _well_formed(made)
 
@@ -212,6 +227,7 @@ def record_of(document: StoredArticle, *, key: str, committed_at: datetime, anno
         content_hash=document.content_hash,
         reprint_of=document.reprint_of,
         revision=document.revision,
+        reread=True if document.revisions and document.revisions[-1].reread else None,
         announce=announce,
         trace=trace,
         sort_at=published or instant(document.first_seen),
@@ -232,13 +248,16 @@ def changes_between(before: StoredArticle, after: StoredArticle) -> tuple[str, .
     )
 
 
-def revised(before: StoredArticle, after: StoredArticle, changed: tuple[str, ...], *, at: datetime) -> StoredArticle:
+def revised(
+    before: StoredArticle, after: StoredArticle, changed: tuple[str, ...], *, at: datetime, reread: bool
+) -> StoredArticle:
     """The document of the next revision: `after`, with the identity and history of `before`."""
     older = Revision(
         number=before.revision,
         at=at.astimezone(UTC).replace(microsecond=0),
         changed=changed,
         s3_key=revision_key(before.id, before.source, before.first_seen, before.revision),
+        reread=reread,
     )
     kept = {name: getattr(before, name) for name in ("id", "url", "source", "first_seen", "reprint_of")}
     return msgspec.structs.replace(after, **kept, revision=before.revision + 1, revisions=(*before.revisions, older))
@@ -339,7 +358,7 @@ class Articles:
             return existing, False
         return record, True
 
-    def revise(self, record: Record, document: StoredArticle, *, now: datetime) -> Record | None:
+    def revise(self, record: Record, document: StoredArticle, *, now: datetime, reread: bool = False) -> Record | None:
         """Let a document become the article's next revision, in the place of the one that is; returns the new record.
 
         What is taken from `document` is the article and when and how it came; the rest, `revisions` included, goes on
@@ -355,7 +374,7 @@ class Articles:
             changed = changes_between(there, document)
             if not changed:
                 return None
-            document = revised(there, document, changed, at=now)
+            document = revised(there, document, changed, at=now, reread=reread)
             json_type = answer["ContentType"]
             self._s3.put_object(
                 Bucket=self._bucket, Key=document.revisions[-1].s3_key, Body=body, ContentType=json_type

@@ -109,6 +109,22 @@ QUEUE = (
 )
 PARSE = (
     Guard(
+        name="pages are archived before a document names them",
+        where="parse:Parser.run",
+        old="                archived = self._archive.put(self._bundle)\n"
+        "                outcomes += pool.map(partial(self._finish, archived=archived), fetched)",
+        new="                outcomes += list(pool.map(partial(self._finish, archived=True), fetched))\n"
+        "                self._archive.put(self._bundle)",
+        witness="kept parse/PutObject#2=kill-before",
+    ),
+    Guard(
+        name="what could not be archived is not named",
+        where="parse:Parser._finish",
+        old="fetched.raw if archived else None",
+        new="fetched.raw",
+        witness="kept parse/PutObject#1=error",
+    ),
+    Guard(
         name="sent again before it is acknowledged",
         where="parse:Parser._send_again",
         old="if any(again is one for one in refused)",

@@ -26,7 +26,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     up. `delay` is the least between two requests to a host, `crawl_delays` what hosts' robots.txt demand besides, all
     in seconds. `documents` are imported before the first poll; `tired` channels refuse their first post; `quiet` says
     before which instant a channel may not be posted to, `capped` how often at most before which. `forbidden` are what
-    robots.txt files forbid.
+    robots.txt files forbid. `archive`: pages are kept as they were fetched.
     """
 
     name: str
@@ -45,6 +45,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     quiet: dict[str, float] = {}
     capped: dict[str, tuple[int, float]] = {}
     forbidden: frozenset[str] = frozenset()
+    archive: bool = False
 
 
 def _pages(*pages: Page) -> dict[str, Page]:
@@ -256,6 +257,23 @@ def _import() -> Scene:
     )
 
 
+def _kept() -> Scene:
+    """Pages that are archived: of two hosts, one that can't be read, one that another host has by now."""
+    blank = Page(url=f"{HARBOUR}/blank", body="<html><body><p>.</p></body></html>")
+    moved = Page(url=f"{HARBOUR}/grain", moved=f"{MILL}/grain")
+    grain = Page(url=f"{MILL}/grain", title="A grain of truth weighs four grams")
+    return Scene(
+        name="kept",
+        archive=True,
+        sources=ONE_CHANNEL.replace("announce_first", "off_site: true, announce_first"),
+        pages=_pages(
+            Page(url=f"{HARBOUR}/feed", body=feed(SWANS, blank, moved, FERRY)), SWANS, blank, moved, grain, FERRY
+        ),
+        articles={page.title: frozenset({"town"}) for page in (SWANS, FERRY, grain)},
+        unavailable=1,
+    )
+
+
 def _document(page: Page) -> str:
     text = "".join(f"<p>{part}</p>" for part in prose(page.title))
     return f"<!--1687182301000-->\n[{page.title}]({page.url})\n------\n\n<div>19/06/2023 - 15:45</div><div>{text}</div>"
@@ -263,5 +281,5 @@ def _document(page: Page) -> str:
 
 SCENES = {
     scene.name: scene
-    for scene in (_plain(), _shares(), _knots(), _text(), _hours(), _busy(), _import(), _sole(), _dead())
+    for scene in (_plain(), _shares(), _knots(), _text(), _hours(), _busy(), _import(), _kept(), _sole(), _dead())
 }

@@ -44,6 +44,7 @@ RUNS = (
 SENDER, TOPIC = "desk@news.example", "arn:aws:sns:us-east-1:123456789012:news"
 ON_DEMAND = {  # statements that parameters bring along
     "WebSub": "on",
+    "RawArchive": "on",
     "Sources": "s3://settings/sources.yaml",
     "SourcesObjectArn": "arn:aws:s3:::settings/sources.yaml",
     "SecretsStore": "secretsmanager",

@@ -1,11 +1,13 @@
 """What must hold when the dust has settled, and what a run is found guilty of."""
 
+import io
 from collections import Counter, defaultdict
 from itertools import pairwise
 
 import msgspec
+from warcio.archiveiterator import ArchiveIterator
 
-from broadsheet.store import StoredArticle
+from broadsheet.store import RawPage, StoredArticle
 from tests.proofs.backstage import Backstage
 from tests.proofs.internet import ASKED_FOR, Internet, Post, Visit
 from tests.proofs.scenes import Scene
@@ -75,7 +77,7 @@ def _articles(scene: Scene, backstage: Backstage, verdict: Verdict) -> None:
     originals = {record["id"] for record in stored if not record.get("reprint_of")}
     verdict.broken += [f"alias of nothing: {r}" for r in records if r["status"] == "alias" and r["target"] not in ids]
 
-    versions = backstage.versions()
+    versions = {key: bodies for key, bodies in backstage.versions().items() if key.startswith("articles/")}
     keys = {record["s3_key"] for record in stored}
     verdict.broken += [f"object without record: {key}" for key in versions if key not in keys]
     verdict.stored_twice += [f"object {key}" for key, bodies in versions.items() if key in keys and len(bodies) > 1]
@@ -86,6 +88,8 @@ def _articles(scene: Scene, backstage: Backstage, verdict: Verdict) -> None:
         article = msgspec.json.decode(versions[record["s3_key"]][-1], type=StoredArticle)
         if any(getattr(article, name) != record.get(name) for name in ("id", "title", "content_hash", "reprint_of")):
             verdict.broken.append(f"record and object disagree: {record['s3_key']}")
+        if article.raw and article.url not in _archived(backstage, article.raw):
+            verdict.lost.append(f"the page of {record['s3_key']}")
         if article.reprint_of and article.reprint_of not in originals:
             verdict.broken.append(f"a reprint of no original: {record['s3_key']}")
 
@@ -94,6 +98,12 @@ def _articles(scene: Scene, backstage: Backstage, verdict: Verdict) -> None:
         if image.get("status") == "stored":
             commits[image["title"]].add((image["trace"], image["content_hash"]))
     verdict.stored_twice += [f"{title}, by {who}" for title, who in commits.items() if len(who) > 1]
+
+
+def _archived(backstage: Backstage, raw: RawPage) -> set[str]:
+    """The addresses whose pages lie there; an object holds whole ones, whichever run put it."""
+    body = b"".join(backstage.versions().get(raw.key, []))[raw.offset : raw.offset + raw.length]
+    return {one.rec_headers.get_header("WARC-Target-URI") for one in ArchiveIterator(io.BytesIO(body))}
 
 
 def _announcements(scene: Scene, posts: list[Post], verdict: Verdict) -> None:

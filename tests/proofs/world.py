@@ -59,7 +59,7 @@ class World:
 
     def __enter__(self) -> Self:
         with ExitStack() as starting:
-            self._aws = starting.enter_context(EmbeddedAws(parameters={"LogLevel": "ERROR"}))
+            self._aws = starting.enter_context(EmbeddedAws(parameters={"LogLevel": "ERROR", "RawArchive": "on"}))
             self.modules: dict[str, Any] = {name: sys.modules[f"lambda_{key}"] for name, key in FUNCTIONS.items()}
             self.backstage = Backstage(self._aws.stack)
             for module in self.modules.values():
@@ -180,6 +180,9 @@ class World:
             written.rename(sources)
         for module in self.modules.values():
             module.SETTINGS = msgspec.structs.replace(module.SETTINGS, sources=str(sources))
+        parse_module = self.modules["parse"]
+        archive = "on" if self.scene.archive else "off"
+        parse_module.SETTINGS = msgspec.structs.replace(parse_module.SETTINGS, archive=archive)
         self.internet.begin(self.scene.pages, self.scene.later, self.scene.tired)
         self.faults.begin(plan)
         shares.SHARE, parse.MAX_ATTEMPTS = self.scene.share, self.scene.attempts

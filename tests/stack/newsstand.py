@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
+from broadsheet.archive import Archive
 from broadsheet.callback import Callback
 from broadsheet.deliveries import Deliveries
 from broadsheet.discover import Discoverer, Outcome
@@ -50,6 +51,7 @@ class Newsstand:
         self.pages: dict[str, bytes] = {}
         self.sources: tuple[Source, ...] = (herald(),)
         self.subscriptions: Subscriptions | None = None  # no hub is asked
+        self.archive = False
         self.polls = Polls(cloud.dynamodb, cloud.state_table)
         self._asked = server.asked
         for channel in ("town", "valley"):
@@ -118,6 +120,7 @@ class Newsstand:
             clock=lambda: self.now,
             sleep=lambda _: None,
             deadline=self.now + 120,
+            archive=Archive(self.cloud.s3, self.cloud.bucket) if self.archive else None,
         )
 
     def later(self, hours: float = 1) -> None:

@@ -18,7 +18,7 @@ from local.receiver import Receiver
 from local.site import SampleSite
 from local.watch import Watch
 
-FAST = {"FetchSeconds": "1", "RetryDelay": "1", "AllowedNetworks": "127.0.0.0/8"}
+FAST = {"FetchSeconds": "1", "RetryDelay": "1", "AllowedNetworks": "127.0.0.0/8", "RawArchive": "on"}
 
 
 class World:
@@ -70,6 +70,13 @@ def test_status_counts_and_names_what_went_wrong(world: World) -> None:
     reasons = {(one["service"], one["status"], one["reason"]) for one in found["failures"]}
     assert ("parse", "unavailable", "http-404") in reasons
     assert ("parse", "unavailable", "robots-disallowed") in reasons
+
+
+def test_every_archived_page_is_read_today_as_it_is_stored(world: World) -> None:
+    found = told("reparse")
+    by_page = [record for record in world.stored if record.origin == "page"]
+    assert found["articles"] == {"same": len(by_page), "no-page": len(world.stored) - len(by_page)}
+    assert found["fields"] == {}
 
 
 def test_status_is_for_people_too(world: World) -> None:

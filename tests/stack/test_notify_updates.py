@@ -29,13 +29,13 @@ def newsroom(cloud: Cloud, options: str = "burst: 10", kind: str = "webhook") ->
     return Newsroom(cloud, text, {"room": BOT} if kind == "slack-bot" else None)
 
 
-def revise(room: Newsroom, n: int, **fields: Any) -> Record:
+def revise(room: Newsroom, n: int, *, reread: bool = False, **fields: Any) -> Record:
     """Give an article its next revision."""
     record = room.articles.record(article_id(n))
     assert record
     document = msgspec.structs.replace(room.articles.read(record.s3_key or ""), **fields)
     now = datetime.fromtimestamp(room.now, UTC)
-    made = room.articles.revise(record, document, now=now)
+    made = room.articles.revise(record, document, now=now, reread=reread)
     assert made
     return made
 
@@ -55,6 +55,16 @@ def test_an_update_says_what_changed_to_the_channel_that_asks_for_it(cloud: Clou
     assert told(room) == [("new", "Ferry sails", ""), ("updated", "Ferry stays", changes)]
     assert told(room, "deaf") == [("new", "Ferry sails", "")]
     assert [body["id"] for body in room.told()] == [delivery_id(article_id(1), "room", n) for n in (1, 2)]
+
+
+def test_what_we_read_anew_is_no_update_but_the_publishers_next_is(cloud: Cloud) -> None:
+    room = newsroom(cloud)
+    room.notifier().announce(room.commit(1, title="Ferry sails"))
+    room.notifier().announce(revise(room, 1, reread=True, title="Ferry sails at last"))
+    room.run()
+    assert told(room) == [("new", "Ferry sails", "")]
+    room.notifier().announce(revise(room, 1, title="Ferry stays"))
+    assert [(kind, title) for kind, title, _ in told(room)] == [("new", "Ferry sails"), ("updated", "Ferry stays")]
 
 
 def test_an_update_goes_into_the_thread_of_the_first_post(cloud: Cloud) -> None:

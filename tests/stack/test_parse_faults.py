@@ -10,6 +10,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from broadsheet.apart import Apart
+from broadsheet.archive import Archive
 from broadsheet.article import Reservation
 from broadsheet.fetch import Client, FetchGone, FetchTransient, Response
 from broadsheet.hosts import Hosts
@@ -79,8 +80,20 @@ def parse(
     fetch: Literal["page", "feed"] = "page",
     respect: tuple[Reservation, ...] = (),
     apart: Apart | None = None,
+    archive: bool = False,
+    now: float = NOW,
 ) -> dict[str, Outcome]:
-    parser = parser_of(cloud, client, delay=delay, seconds=seconds, fetch=fetch, respect=respect, apart=apart)
+    parser = parser_of(
+        cloud,
+        client,
+        delay=delay,
+        seconds=seconds,
+        fetch=fetch,
+        respect=respect,
+        apart=apart,
+        archive=archive,
+        now=now,
+    )
     bodies = [(f"m{n}", encode(one)) for n, one in enumerate(messages)]
     outcomes = parser.run(bodies)
     assert sorted(one.message_id for one in outcomes) == sorted(id for id, _ in bodies), "one outcome a message"
@@ -96,6 +109,8 @@ def parser_of(
     fetch: Literal["page", "feed"] = "page",
     respect: tuple[Reservation, ...] = (),
     apart: Apart | None = None,
+    archive: bool = False,
+    now: float = NOW,
 ) -> Parser:
     return Parser(
         articles=Articles(cloud.dynamodb, cloud.articles_table, cloud.s3, cloud.bucket),
@@ -104,10 +119,11 @@ def parser_of(
         queue=Queue(cloud.sqs, cloud.queue_url, cloud.dead_letter_url),
         client=client,
         sources=Sources(sources=(Source(id="news", name="News", url=HOST, delay=delay, fetch=fetch, respect=respect),)),
-        clock=lambda: NOW,
+        clock=lambda: now,
         sleep=lambda _: None,
-        deadline=NOW + seconds,
+        deadline=now + seconds,
         apart=apart,
+        archive=Archive(cloud.s3, cloud.bucket) if archive else None,
     )
 
 

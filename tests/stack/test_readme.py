@@ -108,7 +108,7 @@ def test_command(command: str, copy: Path, request: pytest.FixtureRequest) -> No
             keeps_a_channel(command.split()[2:], copy)
         case ["broadsheet", "import"]:
             imports(command, copy)
-        case ["broadsheet", "status" | "article" | "enqueue" | "export" | "cost"]:
+        case ["broadsheet", "status" | "article" | "enqueue" | "export" | "reparse" | "cost"]:
             runs(command, copy)
         case _:
             pytest.fail(f"no check for {command!r}")
@@ -167,6 +167,7 @@ def runs(command: str, copy: Path) -> None:
         "article": "no record of https://example.org/a",
         "enqueue": "enqueued as ",
         "export": "0 articles in",
+        "reparse": "no articles",
         "cost": "per million articles stored",
     }
     assert said[arguments[0]] in result.output

@@ -13,6 +13,7 @@ from broadsheet.cli.failures import failures_
 from broadsheet.cli.forget import forget_
 from broadsheet.cli.look import extract_, fetch_
 from broadsheet.cli.preview import preview
+from broadsheet.cli.reparse import reparse_
 from broadsheet.cli.search import search_
 from broadsheet.cli.sources import sources_
 from broadsheet.cli.status import status_
@@ -41,7 +42,7 @@ def main() -> None:
 
 
 COMMANDS = (
-    *(status_, article_, enqueue, import_, export_, dlq_, failures_),
+    *(status_, article_, enqueue, import_, export_, reparse_, dlq_, failures_),
     *(search_, sources_, channels_, preview, extract_, fetch_, why, cost_, forget_),
 )
 for command in COMMANDS:

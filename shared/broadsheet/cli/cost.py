@@ -19,7 +19,7 @@ FULL_CORE = 1769  # MB of memory with which Lambda gives a whole vCPU; less give
 POLLS_A_DAY = 74.4  # of a source that learns its rhythm: tests/benchmarks/polling
 POST_SECONDS = 0.2  # a chat service's answer
 PAGE_BYTES = 12_000  # a page of 45 KB, packed
-PAGES_AN_OBJECT = 50  # of the raw archive: a batch's pages
+COLDER = 400_000  # bytes of an object of the raw archive, above which it moves to colder storage (template.yaml)
 POLLERS = 5  # of SQS, by which Lambda looks for messages all month long, 20 seconds at a time
 METRICS, ALARMS = 30, 10
 GB = 1e9
@@ -130,9 +130,9 @@ def _articles(plan: Plan) -> Iterator[Line]:
     logs = article["log_bytes"] + extra.get("log_bytes", 0) * finding / n
     yield Line("article", "logs", f"{logs:.0f} bytes", n * logs / GB * price["logs_gb"])
     if plan.raw:
-        yield Line(
-            "article", "raw archive (reckoned)", f"1/{PAGES_AN_OBJECT} PUT", n / PAGES_AN_OBJECT * price["s3_put"]
-        )
+        yield Line("article", "raw archive", f"1/{plan.batch:g} PUT", n / plan.batch * price["s3_put"])
+        moved = n / plan.batch if plan.batch * PAGE_BYTES > COLDER else 0.0
+        yield Line("article", "raw archive, to colder storage", "1 move an object", moved * price["s3_move"])
     if plan.events:
         yield Line("article", "an event per object", "1", n * price["eventbridge_event"])
 
@@ -178,7 +178,8 @@ def _always(plan: Plan) -> Iterator[Line]:
 def _kept(plan: Plan) -> Iterator[Line]:
     price, n, article = prices(), plan.articles, figures().units["article"]
     if plan.raw:
-        yield Line("kept", "raw pages", f"{PAGE_BYTES / 1000:g} KB", n * PAGE_BYTES / GB * price["s3_gb_month"])
+        rate = price["s3_colder_gb_month" if plan.batch * PAGE_BYTES > COLDER else "s3_gb_month"]
+        yield Line("kept", "raw pages", f"{PAGE_BYTES / 1000:g} KB", n * PAGE_BYTES / GB * rate)
     yield Line(
         "kept",
         "articles in S3",

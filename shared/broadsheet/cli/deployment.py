@@ -14,6 +14,7 @@ import click
 from botocore.exceptions import ClientError
 
 from broadsheet import settings, urls
+from broadsheet.archive import Archive
 from broadsheet.cli.answers import meant
 from broadsheet.deliveries import Deliveries
 from broadsheet.polls import Polls
@@ -75,6 +76,11 @@ class Deployment:
         """The stack's articles."""
         names = self.output("ArticlesTableName"), self.output("BucketName")
         return Articles(self.client("dynamodb"), names[0], self.client("s3"), names[1])
+
+    @property
+    def archive(self) -> Archive:
+        """The stack's raw pages."""
+        return Archive(self.client("s3"), self.output("BucketName"))
 
     @property
     def polls(self) -> Polls:

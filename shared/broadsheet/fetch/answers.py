@@ -31,13 +31,15 @@ class Validators(msgspec.Struct, frozen=True, omit_defaults=True):
 class Response(msgspec.Struct, frozen=True, kw_only=True):
     """An answer. `url` is final; `headers` have lower-case names; `body` is decoded; `elapsed` is in seconds.
 
-    `redirects` holds the status and target of each hop, so the last target is `url`.
+    `redirects` holds the status and target of each hop, so the last target is `url`. `sent` are the headers it was
+    asked with.
     """
 
     url: str
     status: int
     headers: Mapping[str, str]
     body: bytes
+    sent: Mapping[str, str] = {}
     redirects: tuple[tuple[int, str], ...] = ()
     elapsed: float = 0.0
     trace: Trace = ()

@@ -108,6 +108,7 @@ class Client:
             status=answer.status,
             headers=answer.headers,
             body=answer.body,
+            sent=sent,
             redirects=tuple(hops),
             elapsed=call.elapsed,
             trace=tuple(call.steps),

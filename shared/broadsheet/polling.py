@@ -46,7 +46,8 @@ class PollState(msgspec.Struct, frozen=True, kw_only=True):
     `full_at` is when the whole body came last, `day_new` counts what was new on `day` (since 1970, UTC).
     `failures` is weighted. `rhythm` is a line of `rhythm.packed`; `gap` the usual seconds between two polls that found
     something, `wish` those that the feed's own words ask to be left alone. `moved_to` is where `moved_from` redirects
-    for good, since `moved_since`. `trouble` is what the owner was told last. `hub` is the one that its feed names.
+    for good, since `moved_since`. `trouble` is what the owner was told last. `hub` is the one that its feed names,
+    relied on to push until `pushed_until`.
     """
 
     etag: str | None = None
@@ -70,6 +71,7 @@ class PollState(msgspec.Struct, frozen=True, kw_only=True):
     moved_to: str | None = None
     moved_since: float | None = None
     hub: str | None = None
+    pushed_until: float | None = None
 
 
 class PollOutcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -234,6 +236,7 @@ def _answered(state: PollState, outcome: PollOutcome, source: Source, now: float
         reason="",
         next_at=now + _jittered(wait, source.id, now),
         wish=wish,
+        pushed_until=outcome.pushed_until,
         rhythm=rhythm.packed(learnt),
     )
     if outcome.kind == "not-modified":

@@ -63,7 +63,7 @@ def test_status_counts_and_names_what_went_wrong(world: World) -> None:
     assert world.watch.judge() == []
     found = told("status")
     assert found["well"] is True
-    assert found["sources"] == {"listed": 4, "due": 0, "well": 4, "broken": 0, "silent": 0}
+    assert found["sources"] == {"listed": 4, "due": 0, "well": 4, "broken": 0, "silent": 0, "pushed": 0}
     assert found["queues"] == {"waiting": [0, 0, 0], "given up": [0, 0, 0], "failed runs": [0, 0, 0]}
     assert sum(found["articles"]) == len(world.stored)
     assert found["deliveries"] == {"town": 0}

@@ -105,6 +105,7 @@ def look(deployment: Deployment, *, now: float, hours: float) -> Status:
             "listed": len(sources.sources),
             "due": due,
             **{name: counted[name] for name in ("well", "broken", "silent")},
+            "pushed": sum((state.pushed_until or 0) > now for state in states.values()),
         },
         troubled=troubled,
         queues={name: depth.result() for name, depth in queues.items()},

@@ -19,6 +19,10 @@ _BYLINE_WORDS = re.compile(
     r"(?:^|[\s_-])(?:byline|author|authors|autor|autoren|autorin)(?:$|[\s_-]|name|link)", re.IGNORECASE
 )
 _SIGNED = re.compile(r"(?:written\s+by|by|von|par|por|作者|记者|記者|文)\b\s*[:：/]?", re.IGNORECASE)
+_AUTHOR_LABEL = re.compile(
+    r"(?:autor|autorin|autorin/autor|autor/in|author|authors|written by|auteur|text|von|by|作者|记者|記者)\s*[:：]?",
+    re.IGNORECASE,
+)
 _BYLINE_NOISE = re.compile(
     r"comment|bio|date|time|image|avatar|photo|social|box-content|description|follow|related|more", re.IGNORECASE
 )
@@ -60,6 +64,11 @@ def people(data: Structured, root: Element, site_names: list[str]) -> tuple[Verd
             hear([piece for sibling in _signatories(element) for piece in _pieces(sibling) if piece], "html", key)
             if claims:
                 break
+    if not claims:
+        for name, key in _labelled(root):
+            hear([name], "html", key)
+            if claims:
+                break
     if not claims and not signatures:
         for element, key in _signed(root):
             hear(_pieces(element), "html", key)
@@ -90,6 +99,17 @@ def _signatories(element: Element) -> list[Element]:
     marks = (element.get("rel"), element.get("itemprop"))
     alike = around.iter(str(element.tag)) if around is not None else [element]
     return [sibling for sibling in alike if (sibling.get("rel"), sibling.get("itemprop")) == marks][:10]
+
+
+def _labelled(root: Element) -> Iterator[tuple[str, str]]:
+    """What stands after an element that is all label, as in lists of facts about an article."""
+    for label in root.iter("strong", "b", "span", "dt", "th", "div"):
+        text = label.text
+        if text and len(text) < 40 and not len(label) and _AUTHOR_LABEL.fullmatch(text.strip()):
+            beside = label.getnext()
+            name = " ".join((label.tail or "").split()) or (text_of(beside) if beside is not None else "")
+            if 2 <= len(name) <= 80:
+                yield name, f"{label.tag} {text.strip()}"
 
 
 def _signed(root: Element) -> Iterator[tuple[Element, str]]:

@@ -2,6 +2,7 @@
 
 import re
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -39,12 +40,17 @@ _DATE_IN_SCRIPT = re.compile(
     r"post_date)"
     r"(?:[\\\"']{1,4}|&quot;)\s*:\s*(?:[\\\"']{1,4}|&quot;)(20\d\d-\d\d-\d\d[^\"'\\&]{0,20})"
 )
-# A line that is longer says more than a date.
+# A line that is longer says more than a date, with its label and place, or in a sentence.
 _LONGEST_DATE = 30
+_LONGEST_LINE = 60
+_LONGEST_SENTENCE = 140
 # An article's own date is among the first; more are those of teasers and comments.
 _MOST_MARKED = 20
 _YEAR = re.compile(r"20\d\d|\d\d?[./]\d\d?[./]\d\d")
 _FIRST_LINE = re.compile(r"(?:originally|first) (?:published|posted|appeared)", re.IGNORECASE)
+_LABEL = re.compile(
+    r"(?:datum|date|published|posted|veröffentlicht|erstellt|publié|fecha|data|发布|發布|时间|日期)\b", re.IGNORECASE
+)
 _MODIFIED_LINE = re.compile(r"(?:last )?(?:updat|modif|review)|aktualisiert|stand:|更新", re.IGNORECASE)
 _MODIFIED_WORDS = re.compile(r"updat|modif|aktualisiert|geändert|mis à jour|更新|修改|last", re.IGNORECASE)
 
@@ -140,20 +146,21 @@ def _marked(heard: Heard, root: Element, habits: Habits) -> None:
 
 
 def _visible(heard: Heard, page: Page, habits: Habits) -> None:
-    """A date readers see in a short line: one whose class speaks of dates, one beside the headline, then any."""
+    """A date readers see in a short line: one whose class speaks of dates, one beside the headline, one with a label,
+    then any."""
     headline = _headline(page) or 0
-    dated = [line for line in page.lines[max(0, headline - 8) : headline + 40] if _is_date_line(line, 140)]
-    dated.sort(key=lambda line: not _FIRST_LINE.search(line.text))
-    for only_named in (True, False):
-        for line in dated:
-            if only_named != any(_DATE_CLASS.search(name) for name in line.box.names) or _MODIFIED_LINE.match(
-                line.text
-            ):
-                continue
-            _hear(heard, [line.text], ("html", _place(line.box)), habits)
-            if heard:
-                return
-    for line in [*dated, *(line for line in page.lines if _is_date_line(line, 60))]:
+    near = [line for line in page.lines[max(0, headline - 8) : headline + 40] if _is_date_line(line, _LONGEST_SENTENCE)]
+    near.sort(key=lambda line: not _FIRST_LINE.search(line.text))
+    first_days = [line for line in near if not _MODIFIED_LINE.match(line.text)]
+    short = [line for line in page.lines if _is_date_line(line, _LONGEST_LINE)]
+    candidates = chain(
+        (line for line in first_days if any(_DATE_CLASS.search(name) for name in line.box.names)),
+        (line for line in first_days if len(line.text) <= _LONGEST_LINE),
+        (line for line in short if _LABEL.match(line.text)),
+        near,
+        short,
+    )
+    for line in candidates:
         _hear(heard, [line.text], ("html", _place(line.box)), habits)
         if heard:
             return

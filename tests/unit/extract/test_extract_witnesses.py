@@ -65,6 +65,23 @@ def test_a_visible_date_is_read_and_says_that_its_zone_is_unknown() -> None:
     assert "no zone" in found.provenance["published_at"].key
 
 
+def test_a_date_with_a_label_below_beats_one_told_in_the_article() -> None:
+    told = "<p>The harbour company had stopped the ferry on 2 January 2024, a day after its pier broke off.</p>"
+    found = article(
+        "<title>Ferry</title>", "<h1>Ferry returns</h1>", told + PROSE + "<ul><li>Date 4 March 2025</li></ul>"
+    )
+    assert found.published_at == datetime(2025, 3, 4, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "label", ["<span>By</span> <a href=/hill>Sam Hill</a>", "<li><strong>Autorin/Autor</strong> Sam Hill</li>"]
+)
+def test_a_name_is_found_beside_what_is_all_label(label: str) -> None:
+    found = article(body=f"<div>{label}</div>{PROSE}")
+    assert found.authors == ("Sam Hill",)
+    assert found.provenance["authors"].kind == "html"
+
+
 def test_the_address_gives_the_day_if_nothing_else_does() -> None:
     found = article(url="https://quay.example/2025/03/04/ferry")
     assert found.published_at == datetime(2025, 3, 4, tzinfo=UTC)

@@ -35,6 +35,10 @@ _MOST_SEPARATORS = 5
 _FULL_STOP = re.compile(r"[.!?…。！？][»”\"'」』)）]?\s*$")
 _SEPARATORS = re.compile(r"[|｜┊·]")
 _HAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+# At least this share of the long lines of a body that is printed twice stands in it before.
+_TWICE = 0.45
+_FEWEST_AGAIN = 3
+_LONG_ENOUGH = 40
 _LEAD_KINDS = frozenset(["paragraph", "heading", "quote", "cell", "list"])
 _LONGEST_FURNITURE = 400
 _NEVER_CONTAINERS = frozenset(
@@ -82,7 +86,7 @@ class Finder:
         twins = [] if how == "density" else self._twins(box)
         self._drop(self.dropped | self._nested(box))
         body = [line for part in sorted([box, *twins], key=lambda part: part.first) for line in self._body(part)]
-        body = self._without_tail(body)
+        body = self._without_tail(_once(body))
         return Finding(self._lead(box, body) + body, box, how)
 
     def _without_tail(self, body: list[Line]) -> list[Line]:
@@ -302,6 +306,27 @@ def all_of(page: Page, title: str = "") -> list[Line]:
         for line in page.lines
         if line.kind != "caption" and not is_furniture(line) and (not line.text or folded(line.text) != headline)
     ]
+
+
+def _once(body: list[Line]) -> list[Line]:
+    """The body without its second printing, for screens of another size or behind a gate, if half of it is one."""
+    seen: set[str] = set()
+    again: set[str] = set()
+    first: list[Line] = []
+    whole = sum(len(line.text) for line in body if len(line.text) >= _LONG_ENOUGH)
+    repeated = 0
+    for line in body:
+        length = len(line.text)
+        # The second printing may be all one line.
+        held = {text for text in seen if text in line.text} if length >= _TWICE * whole else {line.text} & seen
+        if held and length >= _LONG_ENOUGH and sum(map(len, held)) >= _TWICE * length:
+            again |= held
+            repeated += length
+        else:
+            first.append(line)
+        if length >= _LONG_ENOUGH:
+            seen.add(line.text)
+    return first if len(again) >= _FEWEST_AGAIN and repeated >= _TWICE * whole else body
 
 
 Home = tuple[str, frozenset[str]]

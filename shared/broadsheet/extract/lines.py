@@ -38,6 +38,9 @@ _PLAIN = frozenset(["p", "li", "td", "th", "tr", "ul", "ol", "h2", "h3", "h4", "
 _WORD = re.compile(r"[^\W_]+")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
+# A teaser that is all link has a picture, a headline, a few lines; a link left open holds the rest of the page.
+_MOST_LINKED = 6
+
 # A warm function would keep these for ever.
 _LONG_MARKS = 500
 
@@ -160,7 +163,10 @@ class Page:
                     self.lines[-1].whole = True
             elif tag not in _MARKS:
                 if len(child):
+                    start = len(self.lines)
                     self._walk(child, box, kind, in_link or tag == "a")
+                    if tag == "a" and len(self.lines) > start + _MOST_LINKED:
+                        self._unlink(start)
                 elif text := child.text:
                     pieces.append(text)
                     if in_link or tag == "a":
@@ -177,6 +183,12 @@ class Page:
                 pieces.append(tail)
                 if in_link:
                     self._linked += len(tail.strip())
+
+    def _unlink(self, start: int) -> None:
+        """Takes a link that was left open, as its length betrays, for what it is: none."""
+        for line in self.lines[start:]:
+            line.linked = 0
+        self._linked = 0
 
     def _mark(self, kind: Kind, element: Element, box: Box) -> None:
         self.lines.append(Line("", 0, box, kind, element))

@@ -34,7 +34,10 @@ ingress abstract
 BODY_NAMES = frozenset(_BODY_NAMES.split())
 DISCARD_WORDS = frozenset(_DISCARD_WORDS.split())
 LEAD_WORDS = frozenset(_LEAD_WORDS.split())
-DISCARD_NAMES = frozenset(["sr-only", "visually-hidden", "screen-reader-text", "no-print", "noprint"])
+# The last two are MediaWiki's lists of references.
+DISCARD_NAMES = frozenset(
+    ["sr-only", "visually-hidden", "screen-reader-text", "no-print", "noprint", "reflist", "mw-references-wrap"]
+)
 DISCARD_TAGS = frozenset(
     [
         "nav",

@@ -118,6 +118,24 @@ def test_an_article_within_a_nav_is_still_found() -> None:
     assert found.text.startswith("The little ferry")
 
 
+def test_a_link_left_open_does_not_make_a_menu_of_the_article() -> None:
+    prose = "<br><br>".join(
+        f"Pier {n} will be served again by the little ferry from Monday on, its owner said." for n in range(8)
+    )
+    foot = "<p>All rights belong to the Quay, which is in Harbour Road.</p>"
+    page = f"<html><body><div><a href=/more>{prose}</div>{foot}</body></html>"
+    assert "Pier 5" in extract(page.encode(), "https://quay.example/a").text
+
+
+@pytest.mark.parametrize("again", ["<div>{}</div>", "<div class=gate>{}</div>"])
+def test_an_article_printed_twice_is_read_once(again: str) -> None:
+    told = [f"Pier {n} will be served again by the little ferry from Monday on, its owner said." for n in range(8)]
+    first = "".join(f"<p>{text}</p>" for text in told)
+    second = again.format(first if "gate" not in again else " ".join(told))
+    text = article(body=f"<article>{first}{second}</article>").text
+    assert [text.count(line) for line in told] == [1] * 8
+
+
 def test_a_box_that_holds_most_of_the_page_is_kept_whatever_its_name() -> None:
     elsewhere = "<div><p>Readers wrote to us about something else entirely, and at some length as well.</p></div>"
     page = f"<html><body><nav class=menu>{PROSE}</nav>{elsewhere}</body></html>"

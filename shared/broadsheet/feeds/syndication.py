@@ -35,6 +35,7 @@ _XML_ENTITIES = {name: f"&{name};" for name in ("amp", "lt", "gt", "quot", "apos
 _SUBSET_END = re.compile(r"\]\s*>")
 _PLAIN_ENTITY = re.compile(r"""<!ENTITY\s+(\w{1,40})\s+["']([^"'&%<]{0,100})["']\s*>""")
 _NAMED = re.compile(r"&([A-Za-z][A-Za-z0-9]{1,31});")
+_OTHER_LINK = re.compile(r"""(<link\b[^<>]{0,500}?)\suri\s*=\s*(?:"(?!https?:)[^"<>]*"|'(?!https?:)[^'<>]*')""")
 _LONG_TAG = re.compile(r"<[^<>]{2048,}")
 _ABSOLUTE_ID = re.compile(
     r"""(?:<(?:[\w.-]+:)?(?:guid|id)\b[^<>]{0,200}>\s*(?:<!\[CDATA\[\s*)?|rdf:about=["'])(https?://[^<>\s"'\]]+)""",
@@ -59,6 +60,7 @@ def parse(text: str, *, url: str, encoding: str, warnings: tuple[str, ...]) -> F
             url, "html" if root == "html" else "not-a-feed", f"root element {root}" if root else "no markup"
         )
     text = _NAMED.sub(lambda match: known.get(match[1]) or _named(match), text)
+    text = _OTHER_LINK.sub(r"\1", text)  # which feedparser prefers to the link's own text
     text, cut = _complete(text, root)
     if any(tag[0].count("=") > 100 for tag in _LONG_TAG.finditer(text)):  # feedparser's time grows with the square
         raise FeedError(url, "malformed", "a tag of hundreds of attributes")

@@ -284,6 +284,12 @@ def test_an_entry_that_feedparser_stumbles_over_spoils_no_other() -> None:
     assert "malformed" in feed.warnings
 
 
+def test_a_link_that_also_has_an_address_of_another_network_is_a_link() -> None:
+    """Sites that publish on Bluesky, too, say so in an attribute, which feedparser would take for the link."""
+    entry = "<item><title>Owls</title><link uri='at://did:plc:x/post/1'>https://herald.example/owls</link></item>"
+    assert only(f"<rss version='2.0'><channel>{entry}</channel></rss>").url == "https://herald.example/owls"
+
+
 def test_what_a_server_appends_does_not_matter() -> None:
     feed = read(RSS2 + "\n<!-- cached --><script>track()</script><b>Warning</b>: in line 3 & 4")
     assert (len(feed.entries), feed.warnings) == (1, ())

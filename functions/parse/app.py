@@ -34,6 +34,7 @@ client = Client(
 )
 robots: dict[str, tuple[Robots, float]] = {}
 apart = Apart()  # its process begins with the first batch
+originals = Originals(dynamodb, SETTINGS.state_table) if SETTINGS.reprints == "on" else None
 
 
 @logger.inject_lambda_context(clear_state=True)
@@ -42,7 +43,7 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> PartialItem
     """Event: a batch of SQS records, each body an article message. Answers with those that are to come again."""
     parser = Parser(
         articles=Articles(dynamodb, SETTINGS.articles_table, s3, SETTINGS.bucket),
-        originals=Originals(dynamodb, SETTINGS.state_table) if SETTINGS.reprints == "on" else None,
+        originals=originals,
         hosts=Hosts(dynamodb, SETTINGS.state_table, run=context.aws_request_id, lease=LEASE),
         queue=Queue(sqs, SETTINGS.parse_queue_url, SETTINGS.dead_letter_queue_url),
         client=client,

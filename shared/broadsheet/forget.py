@@ -20,7 +20,6 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from broadsheet import reprints
 from broadsheet.archive import ID_PART, Archive
 from broadsheet.deliveries import Deliveries
 from broadsheet.dynamo import instant, to_item
@@ -108,15 +107,8 @@ class Forgetting:
                 )
             )
         versions = list(self._versions(record))
-        items = self._deliveries.remove(record.id)
-        fetched: list[datetime] = []
-        for version in versions:
-            document = self._document(version)
-            if document is None:
-                continue
-            fetched.append(document.fetched_at)
-            if text := reprints.signature(document.text):
-                items += self._originals.remove(text, id=record.id)
+        items = self._deliveries.remove(record.id) + self._originals.remove(record.id, now=now)
+        fetched = [document.fetched_at for version in versions if (document := self._document(version))]
         raw = self._remove_raw({record.id, *aliases}, record, fetched, now)
         for at in range(0, len(versions), 1000):
             self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": versions[at : at + 1000], "Quiet": True})

@@ -198,6 +198,8 @@ class Parser:
             if self._archive and self._bundle and fetched:
                 archived = self._archive.put(self._bundle)
                 outcomes += pool.map(partial(self._finish, archived=archived), fetched)
+        if self._originals:
+            self._originals.save(now=self._clock())
         for outcome in outcomes:
             log.info(outcome.status, extra=msgspec.to_builtins(outcome))
         return outcomes
@@ -434,7 +436,8 @@ class Parser:
             return commit(doc)
         with self._originals.in_turn(text):
             original = self._originals.find(text, id=doc.id, now=now.timestamp())
-            record, new = commit(msgspec.structs.replace(doc, reprint_of=original))
+            linked = original if original and self._is_stored(original) else None
+            record, new = commit(msgspec.structs.replace(doc, reprint_of=linked))
             # Only now, when it is there to be linked to: nothing may name an article that is never stored.
             if new and not record.reprint_of:
                 self._originals.file(text, id=record.id, now=now.timestamp())
@@ -455,6 +458,14 @@ class Parser:
             if urls.believable_canonical(article.url, claimed, article.title, there.title if there else None):
                 return claimed_id, there
         return own, stored.get(own)
+
+    def _is_stored(self, id: str) -> bool:
+        """Whether an article is there to be linked to, as an original: memory outlives what is forgotten."""
+        try:
+            record = self._articles.record(id)
+        except (StoreError, ClientError, BotoCoreError):
+            return False
+        return record is not None and record.status == "stored" and not record.reprint_of
 
     # ---- how messages end ----------------------------------------------------------------------------------------
 

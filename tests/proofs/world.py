@@ -21,6 +21,7 @@ from moto.dynamodb.parsing.expressions import UpdateExpressionParser  # type: ig
 from broadsheet import apart, parse, shares
 from broadsheet.article import Article
 from broadsheet.importer import import_documents
+from broadsheet.originals import Originals
 from broadsheet.secrets import Secrets
 from broadsheet.source import parse as parse_sources
 from broadsheet.store import Articles
@@ -204,6 +205,8 @@ class World:
         module.client = self.internet.client()
         for memory in ("robots", "recent"):
             getattr(module, memory, {}).clear()
+        if name == "parse":
+            module.originals = Originals(module.dynamodb, module.SETTINGS.state_table)
         if name == "notify":
             module.secrets = Secrets(module.vault, module.SETTINGS.secrets_path, clock=self.clock.time)
             module.last_posts.clear()

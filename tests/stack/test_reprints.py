@@ -10,7 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from broadsheet import reprints
-from broadsheet.originals import WINDOW, Originals
+from broadsheet.dynamo import from_item, to_item
+from broadsheet.originals import FRESH, MOST, ROW, WINDOW, Originals
 from broadsheet.store import Record
 from tests.stack.cloud import Cloud, KilledError, before, die, done_then_die
 from tests.stack.newsstand import HERALD, Newsstand, herald, item, opened, rss
@@ -65,8 +66,13 @@ def sell(stand: Newsstand, site: str, path: str = PATH) -> Record:
     return next(record for record in stand.stored if record.url == site + path)
 
 
-def text_items(stand: Newsstand) -> list[Any]:
-    return [one for one in stand.cloud.items(stand.cloud.state_table) if one["pk"]["S"].startswith("text#")]
+def text_items(stand: Newsstand) -> list[dict[str, Any]]:
+    return [from_item(one) for one in stand.cloud.items(stand.cloud.state_table) if one["pk"]["S"].startswith("texts#")]
+
+
+def filed(stand: Newsstand) -> int:
+    """How many texts there are, in all items."""
+    return sum(len(one["texts"]) // ROW for one in text_items(stand))
 
 
 def test_reprints_are_stored_announced_and_linked_to_the_first(stand: Newsstand) -> None:
@@ -119,32 +125,87 @@ def test_another_story_is_linked_to_none(stand: Newsstand) -> None:
 
 def test_a_brief_costs_nothing(stand: Newsstand) -> None:
     stand.pages[f"{COURIER}/2026/11/in-brief-owls"] = printed("In brief: owls", STORY[0], STORY[3])
-    with before(stand.cloud.dynamodb, "BatchWriteItem", die) as asked:
+    with before(stand.cloud.dynamodb, "Query", die) as asked:
         sell(stand, COURIER, "/2026/11/in-brief-owls")
-    assert "BatchWriteItem" not in asked
-    assert len(text_items(stand)) == 4
+    assert "Query" not in asked
+    assert filed(stand) == 1
 
 
 def test_what_it_costs(stand: Newsstand) -> None:
-    """4 items written for a new text, each within a write unit; 4 small items read for every text."""
-    assert len(text_items(stand)) == 4
-    sizes = [len(json.dumps(one, default=len)) + 128 for one in text_items(stand)]
-    assert max(sizes) < 1024
-    with before(stand.cloud.dynamodb, "BatchWriteItem", die) as asked:
-        sell(stand, COURIER)
-    assert "BatchWriteItem" not in asked, "a reprint isn't filed"
+    """One item for all texts of a batch, of which a write unit holds a dozen; reprints aren't filed."""
+    for n in range(12):
+        told = [f"Paragraph {n}.{part}: " + " ".join(f"{word}{n}" for word in OWLS[part].split()) for part in range(4)]
+        stand.pages[f"{COURIER}/story-{n}"] = printed(f"Story {n}", *told)
+    stand.pages[f"{COURIER}/feed"] = rss(*(item(f"/story-{n}", site=COURIER) for n in range(12)), link=COURIER)
+    stand.later()
+    stand.poll()
+    first, second = sorted(text_items(stand), key=lambda one: len(one["texts"]))
+    assert (len(first["texts"]), len(second["texts"])) == (ROW, 12 * ROW)
+    assert sum(len(name) + len(value) for name, value in second.items() if not isinstance(value, int)) < 900
+    sell(stand, GAZETTE)
+    assert filed(stand) == 13
 
 
-def test_after_a_week_a_text_is_new_again(stand: Newsstand) -> None:
+def test_a_worker_sees_what_another_filed_meanwhile_and_reads_nothing_twice(stand: Newsstand) -> None:
+    ours, theirs = (Originals(stand.cloud.dynamodb, stand.cloud.state_table) for _ in range(2))
+    text, other = (reprints.signature("\n\n".join(story)) for story in (STORY, OWLS))
+    assert text is not None
+    assert other is not None
+    (first,) = stand.stored
+    assert ours.find(text, id="another", now=stand.now) == first.id
+    theirs.file(other, id="owls", now=stand.now)
+    assert theirs.find(other, id="copy", now=stand.now) == "owls"
+    assert ours.find(other, id="copy", now=stand.now) is None
+    theirs.save(now=stand.now)
+    assert ours.find(other, id="copy", now=stand.now + FRESH / 2) is None, "it looked a moment ago"
+    for moment in range(1, 4):
+        assert ours.find(other, id="copy", now=stand.now + moment * FRESH) == "owls"
+    assert len(ours._texts) == 2
+    assert theirs.find(text, id="another", now=stand.now) == first.id
+
+
+def test_a_worker_remembers_so_many_and_then_begins_anew(stand: Newsstand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("broadsheet.originals.MOST", 5)
+    originals = Originals(stand.cloud.dynamodb, stand.cloud.state_table)
+    for n in range(12):
+        now = stand.now + n * 60
+        originals.file(n << 200, id=f"text-{n}", now=now)
+        originals.save(now=now)
+        assert originals.find(n << 200, id="", now=now + FRESH)
+        assert len(originals._texts) <= MOST
+    assert len(originals._texts) <= 7
+
+
+def test_what_was_forgotten_is_linked_to_no_more_by_whoever_remembers_it(stand: Newsstand) -> None:
+    (first,) = stand.stored
+    parser = stand.parser()
+    stand.pages[f"{COURIER}/feed"] = rss(item(PATH, site=COURIER), link=COURIER)
+    stand.discoverer().run(force=True)
+    assert parser._originals
+    text = reprints.signature("\n\n".join(STORY))
+    assert text is not None
+    assert parser._originals.find(text, id="", now=stand.now) == first.id
+    stand.cloud.dynamodb.update_item(
+        TableName=stand.cloud.articles_table,
+        Key={"id": {"S": first.id}},
+        UpdateExpression="SET #s = :f",
+        ExpressionAttributeNames={"#s": "status"},
+        ExpressionAttributeValues={":f": {"S": "forgotten"}},
+    )
+    parser.run([(one["MessageId"], one["Body"]) for one in stand.cloud.messages(stand.cloud.queue_url)])
+    assert [one.reprint_of for one in stand.stored] == [None]
+
+
+def test_after_some_days_a_text_is_new_again(stand: Newsstand) -> None:
     stand.later(WINDOW / 3600)
     assert sell(stand, COURIER).reprint_of is None
     assert sell(stand, GAZETTE).reprint_of == next(one.id for one in stand.stored if one.url.startswith(COURIER))
 
 
-@pytest.mark.parametrize("operation", ["BatchGetItem", "BatchWriteItem"])
+@pytest.mark.parametrize("operation", ["Query", "PutItem"])
 def test_a_text_that_cannot_be_looked_up_or_filed_is_stored_all_the_same(stand: Newsstand, operation: str) -> None:
     def refuse(params: dict[str, Any], **_: Any) -> None:
-        if "text#" in str(params):
+        if "texts#" in str(params):
             raise ClientError({"Error": {"Code": "InternalServerError", "Message": "not now"}}, operation)
 
     (first,) = stand.stored
@@ -154,7 +215,7 @@ def test_a_text_that_cannot_be_looked_up_or_filed_is_stored_all_the_same(stand: 
         linked = sell(stand, COURIER).reprint_of
     finally:
         hooks.unregister(event, refuse)
-    assert linked == (None if operation == "BatchGetItem" else first.id)
+    assert linked == (None if operation == "Query" else first.id)
     assert stand.posts.total() == 2
 
 
@@ -173,7 +234,7 @@ def test_a_retry_keeps_the_link_that_was_written(
         stand.parser().run(bodies)  # the first PutItem is robots.txt's
     for one in text_items(stand):
         stand.cloud.dynamodb.delete_item(
-            TableName=stand.cloud.state_table, Key={name: one[name] for name in ("pk", "sk")}
+            TableName=stand.cloud.state_table, Key=to_item({name: one[name] for name in ("pk", "sk")})
         )
     stand.later()
     stand.parser().run(bodies)

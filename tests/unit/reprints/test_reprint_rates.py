@@ -20,12 +20,12 @@ SETS = ("fundus", "news424", "daniel_zh", "magic", "wcxb")
 SAMPLE = 60  # texts of a set to dress up as reprints
 FOUND = {  # at least this share, in Chinese and in the other languages: measured 2026-11, less a few in a hundred
     "as it is": (1.0, 1.0),
-    "cut to 60 %": (0.85, 0.95),
-    "after a sentence of its own": (0.85, 0.92),
-    "with other things after it": (0.80, 0.95),
+    "cut to 60 %": (0.92, 0.97),
+    "after a sentence of its own": (0.95, 0.92),
+    "with other things after it": (0.85, 0.95),
     "first paragraphs swapped": (0.95, 0.95),
-    "second paragraph left out": (0.75, 0.75),
-    "one word in 20 another": (0.80, 0.92),
+    "second paragraph left out": (0.85, 0.85),
+    "one word in 20 another": (0.90, 0.97),
 }
 
 
@@ -34,7 +34,7 @@ def texts(name: str) -> list[str]:
         return sorted({body for line in lines if (body := json.loads(line).get("body"))})
 
 
-def is_linked(a: bytes, b: bytes) -> bool:
+def is_linked(a: int, b: int) -> bool:
     return bool({*bands(a)} & {*bands(b)}) and resemblance(a, b) >= THRESHOLD
 
 
@@ -62,7 +62,7 @@ def test_reprints_are_found() -> None:
     tried: Counter[tuple[str, bool]] = Counter()
     found: Counter[tuple[str, bool]] = Counter()
     for name in SETS:
-        whole = [text for text in texts(name) if signature(text)]
+        whole = [text for text in texts(name) if signature(text) is not None]
         for text in draw.sample(whole, SAMPLE):
             own = signature(text)
             assert own is not None
@@ -82,9 +82,9 @@ def test_other_articles_are_not_taken_for_reprints() -> None:
     pairs = candidates = 0
     linked: list[tuple[str, str]] = []
     for name in SETS:
-        signed = [(text, own) for text in texts(name) if (own := signature(text))]
+        signed = [(text, own) for text in texts(name) if (own := signature(text)) is not None]
         pairs += len(signed) * (len(signed) - 1) // 2
-        filed: defaultdict[str, list[int]] = defaultdict(list)
+        filed: defaultdict[int, list[int]] = defaultdict(list)
         for i, (_, own) in enumerate(signed):
             for band in bands(own):
                 filed[band].append(i)
@@ -94,7 +94,7 @@ def test_other_articles_are_not_taken_for_reprints() -> None:
     false = [(a[:60], b[:60]) for a, b in linked if len(_sentences(a) & _sentences(b)) < 3]
     print(f"{pairs} pairs, {candidates} share a band, {len(linked)} linked, {len(false)} of them wrongly")
     assert pairs > 300_000
-    assert candidates < 1e-4 * pairs
+    assert candidates < 1e-3 * pairs, "each is compared"
     assert not false
 
 

@@ -21,6 +21,10 @@ _LONG_TAG = 2 * MAX_ATTRIBUTES
 # Possessive, so that no input makes it go back.
 _TAG = re.compile(r"(?:[^>\"']++|\"[^\"]*+\"|'[^']*+')*+")
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
+# libxml2 drops all that follows the page's end, and templates put together by halves end more than once; without these
+# tags, which are optional, a page ends where its text does.
+_ENDS = re.compile(r"</(?:body|html)\s*>", re.IGNORECASE)
+_SHORT_END = 1_000
 # What XML forbids below the space; lxml would stop at some of it.
 _CONTROL_TO_SPACE = bytes(32 if code < 32 and code not in (9, 10, 13) else code for code in range(256))
 # A box with this share of a page's text is never dropped for its name or tag (measured: +.016 body F1).
@@ -55,6 +59,9 @@ def parse(text: str, url: str) -> Element:
         raise ExtractionError(url, "too-many-tags", f"{tags} tags, at most {MAX_TAGS}")
     if sum(_attributes(piece) ** 2 for piece in _long_pieces(text)) > MAX_ATTRIBUTES**2:
         raise ExtractionError(url, "too-many-attributes", f"tags cost more to parse than one of {MAX_ATTRIBUTES}")
+    end = text.find("</html>")
+    if 0 <= end < len(text) - _SHORT_END:
+        text = _ENDS.sub("", text)
     # Nobody asks for elements by their id: not noting them takes a tenth off parsing.
     parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True, collect_ids=False)
     try:

@@ -118,6 +118,12 @@ def test_an_article_within_a_nav_is_still_found() -> None:
     assert found.text.startswith("The little ferry")
 
 
+def test_a_page_that_ends_before_its_article_is_read_on() -> None:
+    header = "<html><body><header><nav><ul><li><a href=/>Quay</a></li></ul></nav></header></body></html>"
+    page = f"{header}<!-- the article's template --><html><body><div><h1>Ferry</h1>{PROSE * 4}</div></body></html>"
+    assert extract(page.encode(), "https://quay.example/a").text.startswith("The little ferry")
+
+
 def test_a_link_left_open_does_not_make_a_menu_of_the_article() -> None:
     prose = "<br><br>".join(
         f"Pier {n} will be served again by the little ferry from Monday on, its owner said." for n in range(8)

@@ -13,7 +13,9 @@ from broadsheet.fetch import Client, user_agent
 from broadsheet.hosts import Hosts
 from broadsheet.polls import Polls
 from broadsheet.queue import Queue
+from broadsheet.refetch import Refetcher
 from broadsheet.shares import ShareError, Shares, decode
+from broadsheet.store import Articles
 from broadsheet.subscriptions import Subscriptions
 
 SETTINGS = settings.read(settings.DiscoverSettings)
@@ -32,31 +34,41 @@ client = Client(user_agent=user_agent(SETTINGS.contact), allowed_networks=SETTIN
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Event: {"job": "poll"}, with "force": true to ask every source now; or SQS records, each body a share of them.
 
-    Returns how many sources ended how.
+    Returns how many sources ended how, and how many pages are to be fetched again.
     """
+    polls, queue = Polls(dynamodb, SETTINGS.state_table), Queue(sqs, SETTINGS.parse_queue_url)
+    sources = settings.load_sources(SETTINGS.sources, s3)
     discoverer = Discoverer(
-        polls=Polls(dynamodb, SETTINGS.state_table),
+        polls=polls,
         hosts=Hosts(dynamodb, SETTINGS.state_table, run=context.aws_request_id, lease=LEASE),
-        queue=Queue(sqs, SETTINGS.parse_queue_url),
+        queue=queue,
         shares=Shares(sqs, SETTINGS.polls_queue_url),
         client=client,
-        sources=settings.load_sources(SETTINGS.sources, s3),
+        sources=sources,
         clock=time.time,
         sleep=time.sleep,
         deadline=time.time() + context.get_remaining_time_in_millis() / 1000,
         subscriptions=Subscriptions(dynamodb, SETTINGS.state_table) if SETTINGS.callback_url else None,
         callback_url=SETTINGS.callback_url,
     )
+    refetched = 0
     if "Records" in event:
         outcomes = [outcome for record in event["Records"] for outcome in _poll_share(discoverer, record)]
     else:
+        refetched = Refetcher(
+            articles=Articles(dynamodb, SETTINGS.articles_table, s3, bucket=""),  # for its records alone
+            polls=polls,
+            queue=queue,
+            sources=sources,
+            clock=time.time,
+        ).run()
         outcomes = discoverer.run(force=bool(event.get("force")))
     observability.count(metrics, get_args(Status), (outcome.status for outcome in outcomes))
     notices = Counter(outcome.notice for outcome in outcomes)
     metrics.add_metric(name="SourcesInTrouble", unit="Count", value=notices["broken"] + notices["silent"])
     metrics.add_metric(name="SourcesRecovered", unit="Count", value=notices["recovered"])
     metrics.add_metric(name="Enqueued", unit="Count", value=sum(outcome.enqueued for outcome in outcomes))
-    return observability.tally(outcome.status for outcome in outcomes)
+    return observability.tally(outcome.status for outcome in outcomes) | ({"refetched": refetched} if refetched else {})
 
 
 def _poll_share(discoverer: Discoverer, record: dict[str, Any]) -> list[Outcome]:

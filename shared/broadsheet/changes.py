@@ -1,4 +1,4 @@
-"""What a revision changed that readers were told: the title, the first paragraph, a note of correction. Pure."""
+"""What changed in an article: whether enough for a revision, and what of it readers are to be told. Pure."""
 
 import re
 
@@ -17,12 +17,34 @@ _NOTE = re.compile(
 )
 
 
+# What pages print anew whenever they are asked for: the time, the date, how long ago it was.
+_CLOCK = re.compile(
+    r"\d{4}[-/.年]\d{1,2}[-/.月]\d{1,2}日?|\d{1,2}[./]\d{1,2}[./]\d{4}"
+    r"|\d{1,2}(?:[:：]\d{2}){1,2}(?:\s?[ap]\.?m\b\.?)?|\d{1,2}\s?[ap]m\b|\d{1,2}h\d{2}\b"
+    r"|\d+\s?(?:seconds?|secs?|minutes?|mins?|hours?|hrs?|days?)\s+ago\b|(?:il y a|vor|hace)\s+\d+\s+\w+"
+    r"|\d+\s?(?:秒|分钟|分鐘|小时|小時|天)前",
+    re.IGNORECASE,
+)
+MOST_UNTOLD = 24  # revisions of which the publisher says nothing: a page that changes more often prints what it likes
+
+
 class Changes(msgspec.Struct, frozen=True):
     """The former title, the new first paragraph, the new note of correction; None for what didn't change."""
 
     title: str | None = None
     lead: str | None = None
     correction: str | None = None
+
+
+def is_revision(before: Article, after: Article, *, revisions: int) -> bool:
+    """Whether what a page says now is worth a revision, where there are so many before.
+
+    Not if nothing but the time it prints is new; nor, after `MOST_UNTOLD`, if its publisher doesn't say that it was
+    modified.
+    """
+    if _timeless(before) == _timeless(after):
+        return False
+    return revisions < MOST_UNTOLD or after.modified_at != before.modified_at
 
 
 def between(before: Article, after: Article) -> Changes:
@@ -36,6 +58,10 @@ def between(before: Article, after: Article) -> Changes:
         lead=first if first in new else None,
         correction=note,
     )
+
+
+def _timeless(article: Article) -> list[str]:
+    return [_CLOCK.sub("", _plain(text or "")) for text in (article.title, article.standfirst, article.text)]
 
 
 def _paragraphs(article: Article) -> list[str]:

@@ -32,6 +32,21 @@ def to_article(entry: FeedEntry, url: str, *, language: str | None = None, read:
     return complete(article, entry, language=language)
 
 
+def carried_over(article: Article, before: Article) -> Article:
+    """The article with what the feed had said of its former state, where its page still doesn't: the feed isn't asked
+    again when the page is."""
+    kept = {
+        name: witness
+        for name, witness in before.provenance.items()
+        if witness.kind == "feed" and not getattr(article, name)
+    }
+    return replace(
+        article,
+        **{name: getattr(before, name) for name in kept},
+        provenance={**article.provenance, **kept},
+    )
+
+
 def complete(article: Article, entry: FeedEntry | None, *, language: str | None = None) -> Article:
     """The article with the feed's values where the page gave none."""
     found: dict[str, tuple[object, str]] = {}

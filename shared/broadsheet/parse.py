@@ -10,7 +10,7 @@ never loses it.
 import logging
 import math
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import msgspec
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
-from broadsheet import apart, feedtext, reprints, urls
+from broadsheet import apart, changes, feedtext, reprints, urls
 from broadsheet.apart import Apart, LateError, Task
 from broadsheet.archive import Archive, Bundle
 from broadsheet.article import Article, Origin, Reservation
@@ -31,13 +31,23 @@ from broadsheet.hosts import BusyError, Hosts, Turn
 from broadsheet.mirror import MirrorError
 from broadsheet.originals import Originals
 from broadsheet.queue import ArticleMessage, Failure, MessageError, Queue, decode, group
-from broadsheet.reading import read_answer
+from broadsheet.reading import Reading, read_answer
 from broadsheet.robots import MAX_BYTES, Robots, from_answer
 from broadsheet.source import Source, Sources
-from broadsheet.store import MAX_SOURCES, Articles, RawPage, Record, StoredArticle, StoreError, document, object_key
+from broadsheet.store import (
+    MAX_SOURCES,
+    NO_VALIDATORS,
+    Articles,
+    RawPage,
+    Record,
+    StoredArticle,
+    StoreError,
+    document,
+    object_key,
+)
 from broadsheet.summary import summarize
 
-Status = Literal["stored", "known", "unavailable", "postponed", "given-up", "unfinished"]
+Status = Literal["stored", "known", "revised", "unchanged", "unavailable", "postponed", "given-up", "unfinished"]
 
 AGENT = "Broadsheet"  # the product token that robots.txt files may name
 MAX_HOSTS = 16  # visited at once; a batch of 50 seldom has more, and threads wait rather than work
@@ -184,7 +194,8 @@ class Parser:
         visits: dict[str, list[_Item]] = {}
         for item in ready:
             record = known.get(item.message.id)
-            if record is not None and record.status != "unavailable":
+            revisited = item.message.revisit and record and record.status == "stored"
+            if record is not None and record.status != "unavailable" and not revisited:
                 outcomes.append(self._guarded(item, partial(self._known, item, record)))
             else:
                 visits.setdefault(self._sources.turn(item.message.url), []).append(item)
@@ -341,7 +352,7 @@ class Parser:
         try:
             response = self._client.get(
                 message.url,
-                headers={"User-Agent": agent} if agent else None,
+                headers=({"User-Agent": agent} if agent else {}) | (message.revisit.headers if message.revisit else {}),
                 before_redirect=follow,
                 deadline=self._deadline - TIME_TO_COMMIT,
             )
@@ -355,6 +366,8 @@ class Parser:
         except _DisallowedError as disallowed:
             return self._without_page(item, "robots-disallowed", disallowed.subject)
         visit.failures = 0
+        if response.status == 304:
+            return self._outcome(item, "unchanged", "not-modified")
         if _is_home(response.url) and not _is_home(message.url):
             return self._without_page(item, "moved-to-home-page", response.url)
         return self._after_fetch(item, response)
@@ -378,11 +391,64 @@ class Parser:
         except (ExtractionError, MirrorError) as error:
             finish = partial(self._without_page, item, error.reason, error.detail)
         else:
-            finish = partial(self._commit, item, reading.article, origin=reading.origin, withheld=reading.withheld)
-            if reading.withheld:
+            withheld = reading.withheld
+            validators = msgspec.structs.asdict(response.validators) if self._source(message).refetch else {}
+            if message.revisit:
+                following = self._next_revision(item, reading)
+                if following is None:
+                    return self._outcome(item, "unchanged", "same-text")
+                finish = partial(self._revise, item, *following, validators)
+            else:
+                finish = partial(
+                    self._commit,
+                    item,
+                    reading.article,
+                    origin=reading.origin,
+                    withheld=withheld,
+                    validators=validators,
+                )
+            if withheld:
                 return finish()
         raw = self._bundle.add(message, response, now=self._clock()) if self._bundle else None
         return _Fetched(item, raw, finish) if raw else finish()
+
+    def _next_revision(self, item: _Item, reading: Reading) -> tuple[Record, StoredArticle] | None:
+        """The record of an article whose page was asked for again, and what the page has made of it; None if that is
+        nothing new. A revision that a death left half done is to be done."""
+        record = self._articles.record(item.message.id)
+        if record is None or record.status != "stored":
+            return None
+        before = self._articles.read(record.s3_key or "")
+        article = feedtext.carried_over(reading.article, before)
+        if before.revision == record.revision and not changes.is_revision(before, article, revisions=before.revision):
+            return None
+        doc = document(
+            article,
+            id=record.id,
+            source=before.source,
+            first_seen=before.first_seen,
+            fetched_at=datetime.fromtimestamp(self._clock(), UTC),
+            summary=summarize(article),
+            origin=reading.origin,
+            withheld=reading.withheld,
+        )
+        return record, doc
+
+    def _revise(
+        self,
+        item: _Item,
+        record: Record,
+        doc: StoredArticle,
+        validators: Mapping[str, str | None],
+        *,
+        raw: RawPage | None = None,
+    ) -> Outcome:
+        doc = msgspec.structs.replace(doc, raw=raw)
+        now = datetime.fromtimestamp(self._clock(), UTC)
+        made = self._articles.revise(record, doc, now=now, validators=validators)
+        if made is None:
+            return self._outcome(item, "unchanged", "overtaken", record=record)
+        return self._outcome(item, "revised", title=made.title, origin=doc.origin, record=made)
 
     def _finish(self, fetched: _Fetched, *, archived: bool) -> Outcome:
         return self._guarded(fetched.item, partial(fetched.finish, raw=fetched.raw if archived else None))
@@ -396,6 +462,7 @@ class Parser:
         reason: str | None = None,
         withheld: Reservation | None = None,
         raw: RawPage | None = None,
+        validators: Mapping[str, str | None] = NO_VALIDATORS,
     ) -> Outcome:
         """Commit under the article's own id; the message's id becomes an alias where the two differ."""
         message = item.message
@@ -417,7 +484,7 @@ class Parser:
                 withheld=withheld,
                 raw=raw,
             )
-            record, new = self._commit_new(doc, message)
+            record, new = self._commit_new(doc, message, validators)
         if message.id != record.id:
             self._articles.put_alias(
                 message.id, record, url=message.url, source=message.source, first_seen=message.first_seen
@@ -427,10 +494,18 @@ class Parser:
         stored = self._outcome(item, "stored", reason or "", title=article.title, origin=origin, record=record)
         return msgspec.structs.replace(stored, rule_missed=article.rule_missed)
 
-    def _commit_new(self, doc: StoredArticle, message: ArticleMessage) -> tuple[Record, bool]:
+    def _commit_new(
+        self, doc: StoredArticle, message: ArticleMessage, validators: Mapping[str, str | None]
+    ) -> tuple[Record, bool]:
         """Commit a document, linked to the article that has its text already; returns as `Articles.commit` does."""
         now = datetime.fromtimestamp(self._clock(), UTC)
-        commit = partial(self._articles.commit, now=now, announce=self._is_news(message), trace=message.trace)
+        commit = partial(
+            self._articles.commit,
+            now=now,
+            announce=self._is_news(message),
+            trace=message.trace,
+            validators=validators,
+        )
         text = reprints.signature(doc.text) if self._originals else None
         if self._originals is None or text is None:
             return commit(doc)
@@ -481,8 +556,13 @@ class Parser:
         return self._outcome(item, "known", title=record.title, record=record)
 
     def _without_page(self, item: _Item, reason: str, detail: str = "", *, raw: RawPage | None = None) -> Outcome:
-        """The page can't be had, for good: the feed's own text is the article, or the loss is recorded."""
+        """The page can't be had, for good: the feed's own text is the article, or the loss is recorded.
+
+        An article that is there already stays as it is.
+        """
         message = item.message
+        if message.revisit:
+            return self._outcome(item, "unchanged", reason, detail=detail)
         if feedtext.is_full_text(message.entry, self._fragment):
             return self._from_feed(item, reason, raw=raw)
         self._articles.put_unavailable(
@@ -506,6 +586,8 @@ class Parser:
         """The fetch failed, but may succeed later: come back, until it has been tried often enough."""
         message = item.message
         if message.attempt + 1 >= MAX_ATTEMPTS:
+            if message.revisit:
+                return self._outcome(item, "unchanged", error.reason)
             if feedtext.is_full_text(message.entry, self._fragment):
                 return self._from_feed(item, error.reason)
             return self._give_up(item, error, error.reason)

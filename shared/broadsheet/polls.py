@@ -104,12 +104,24 @@ class Polls:
         values = from_item(answer["Item"])
         return Window(values["keys"], backlog_until=values.get("backlog_until"))
 
+    def refetched_until(self) -> float | None:
+        """Until when (epoch seconds) what was due to be fetched again was sent; None before the first time."""
+        answer = self._dynamodb.get_item(TableName=self._table, Key=_REFETCHED)
+        return from_item(answer["Item"])["until"] if "Item" in answer else None
+
+    def save_refetched_until(self, until: float) -> None:
+        """Remember until when what was due to be fetched again was sent."""
+        self._dynamodb.put_item(TableName=self._table, Item={**_REFETCHED, **to_item({"until": until})})
+
     def save_window(self, source_id: str, window: Window) -> None:
         """Remember the entries shown; only after their messages were accepted."""
         self._put(source_id, "window", {"keys": window.packed, "backlog_until": window.backlog_until})
 
     def _put(self, source_id: str, sk: str, values: dict[str, Any]) -> None:
         self._dynamodb.put_item(TableName=self._table, Item={**_key(source_id, sk), **to_item(values)})
+
+
+_REFETCHED: dict[str, Any] = {"pk": {"S": "refetch"}, "sk": {"S": "cursor"}}
 
 
 def _short(key: str) -> bytes:

@@ -14,6 +14,7 @@ import msgspec
 from msgspec.structs import replace
 
 from broadsheet.errors import BroadsheetError
+from broadsheet.fetch.answers import Validators
 from broadsheet.urls import UrlError, host_key
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ class ArticleMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     `first_seen` decides the object's key, so it never changes on the way. `attempt` counts failed fetches only:
     waiting for a host's turn is no failure. `hops` counts redirects
     to other hosts, where the message goes on. `not_before` is in epoch seconds, as is `place`, its time in the line of
-    those that wait for its host. `trace` follows the article through every log line.
+    those that wait for its host. `trace` follows the article through every log line. With `revisit` the article is
+    there already, and its page is asked whether it is another now than those say.
     """
 
     v: int = VERSION
@@ -85,6 +87,7 @@ class ArticleMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     not_before: float = 0
     place: float = 0
     reason: str = ""
+    revisit: Validators | None = None
 
     def again(self, *, at: float, reason: str, failed: bool = False) -> "ArticleMessage":
         """The message as it is sent again, not to be looked at before `at` (epoch seconds)."""

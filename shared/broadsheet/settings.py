@@ -42,6 +42,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 class DiscoverSettings(Settings, frozen=True, kw_only=True):
     """The discover function's environment."""
 
+    articles_table: str
     parse_queue_url: str
     polls_queue_url: str
     callback_url: str = ""

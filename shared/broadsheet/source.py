@@ -50,6 +50,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_new_per_poll: Annotated[int, msgspec.Meta(ge=1)] = 500
     max_new_per_day: Annotated[int, msgspec.Meta(ge=1)] = 5000  # an archive's worth; the rest comes on other days
     keep_days: Annotated[int, msgspec.Meta(ge=1)] | None = None  # `broadsheet forget --expired` removes what is older
+    # hours after an article's last change at which its page is asked for again, to see whether it has changed once more
+    refetch: tuple[Annotated[float, msgspec.Meta(ge=0.25, le=720)], ...] = ()
     respect: tuple[Reservation, ...] = ()  # what, reserved by a page, has it stored without its text
 
 

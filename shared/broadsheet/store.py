@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 # A record is for lists and channels, and an item holds 400 KB at most; the object has everything whole.
 MAX_TITLE, MAX_SUMMARY, MAX_URL, MAX_NAMES = 1000, 2000, 8000, 30
 READERS = 10  # objects read at once: as many connections as boto3 keeps
+NO_VALIDATORS: Mapping[str, str | None] = {}
 MAX_SOURCES = 1000  # noted of an article, 63 bytes each, twice: further ones are not told of it
 
 
@@ -90,7 +91,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     kept (`reason` is "unfinished" while that is under way). Instants are ISO 8601 in UTC. `silent` are those of
     `sources` that had it in the past they brought along when they were new: their channels don't hear of it.
     `changed_at` is when the present revision was committed, or the article forgotten. `reread`: that revision is ours
-    and not the publisher's, a page from the archive read anew; no channel hears of it.
+    and not the publisher's, a page from the archive read anew; no channel hears of it. `etag` and `last_modified` are
+    those of the page where it is to be asked for again.
     """
 
     id: str
@@ -117,6 +119,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     reprint_of: str | None = None
     revision: int = 1
     reread: Literal[True] | None = None
+    etag: str | None = None
+    last_modified: str | None = None
     announce: bool = True
     trace: str = ""
     sort_at: str | None = None
@@ -331,9 +335,18 @@ class Articles:
                 raise
             return None
 
-    def commit(self, document: StoredArticle, *, now: datetime, announce: bool, trace: str) -> tuple[Record, bool]:
+    def commit(
+        self,
+        document: StoredArticle,
+        *,
+        now: datetime,
+        announce: bool,
+        trace: str,
+        validators: Mapping[str, str | None] = NO_VALIDATORS,
+    ) -> tuple[Record, bool]:
         """Write the object, then the record; returns the record that holds and whether it is new.
 
+        `validators` are the record's `etag` and `last_modified`.
         Whoever loses the commit takes an object of its own back, unless it is the very one that was committed.
         """
         key = object_key(document.id, document.source, document.first_seen)
@@ -350,6 +363,7 @@ class Articles:
                 raise
             document = self.read(key)  # an earlier try got this far; what it wrote is what counts
         record = record_of(document, key=key, committed_at=now, announce=announce, trace=trace)
+        record = msgspec.structs.replace(record, **validators)
         try:
             self._put(record, "attribute_not_exists(id) OR #status = :unavailable")
         except self._dynamodb.exceptions.ConditionalCheckFailedException as refused:
@@ -358,7 +372,15 @@ class Articles:
             return existing, False
         return record, True
 
-    def revise(self, record: Record, document: StoredArticle, *, now: datetime, reread: bool = False) -> Record | None:
+    def revise(
+        self,
+        record: Record,
+        document: StoredArticle,
+        *,
+        now: datetime,
+        reread: bool = False,
+        validators: Mapping[str, str | None] = NO_VALIDATORS,
+    ) -> Record | None:
         """Let a document become the article's next revision, in the place of the one that is; returns the new record.
 
         What is taken from `document` is the article and when and how it came; the rest, `revisions` included, goes on
@@ -393,6 +415,8 @@ class Articles:
                 return None
             there = document
         made = record_of(there, key=key, committed_at=now, announce=record.announce, trace=record.trace)
+        known_by = {"etag": record.etag, "last_modified": record.last_modified, **validators}
+        made = msgspec.structs.replace(made, **known_by)
         values = {name: value for name, value in msgspec.structs.asdict(made).items() if name not in _NOT_REVISED}
         given = to_item(values)
         removed = [f"#{name}" for name in values if name not in given]

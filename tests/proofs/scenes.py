@@ -26,7 +26,8 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     up. `delay` is the least between two requests to a host, `crawl_delays` what hosts' robots.txt demand besides, all
     in seconds. `documents` are imported before the first poll; `tired` channels refuse their first post; `quiet` says
     before which instant a channel may not be posted to, `capped` how often at most before which. `forbidden` are what
-    robots.txt files forbid. `archive`: pages are kept as they were fetched.
+    robots.txt files forbid. `archive`: pages are kept as they were fetched; `revised` are the
+    titles of those that must have changed in the end.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     capped: dict[str, tuple[int, float]] = {}
     forbidden: frozenset[str] = frozenset()
     archive: bool = False
+    revised: frozenset[str] = frozenset()
 
 
 def _pages(*pages: Page) -> dict[str, Page]:
@@ -258,18 +260,21 @@ def _import() -> Scene:
 
 
 def _kept() -> Scene:
-    """Pages that are archived: of two hosts, one that can't be read, one that another host has by now."""
+    """Pages that are archived, and asked for again after an hour: one that can't be read, one that another host has by
+    now, one that reads otherwise each time."""
+    ferry = msgspec.structs.replace(FERRY, changing=True)
     blank = Page(url=f"{HARBOUR}/blank", body="<html><body><p>.</p></body></html>")
     moved = Page(url=f"{HARBOUR}/grain", moved=f"{MILL}/grain")
     grain = Page(url=f"{MILL}/grain", title="A grain of truth weighs four grams")
     return Scene(
         name="kept",
         archive=True,
-        sources=ONE_CHANNEL.replace("announce_first", "off_site: true, announce_first"),
+        sources=ONE_CHANNEL.replace("announce_first", "off_site: true, refetch: [1], announce_first"),
         pages=_pages(
-            Page(url=f"{HARBOUR}/feed", body=feed(SWANS, blank, moved, FERRY)), SWANS, blank, moved, grain, FERRY
+            Page(url=f"{HARBOUR}/feed", body=feed(SWANS, blank, moved, ferry)), SWANS, blank, moved, grain, ferry
         ),
         articles={page.title: frozenset({"town"}) for page in (SWANS, FERRY, grain)},
+        revised=frozenset({FERRY.title}),
         unavailable=1,
     )
 

@@ -77,16 +77,23 @@ def _articles(scene: Scene, backstage: Backstage, verdict: Verdict) -> None:
     originals = {record["id"] for record in stored if not record.get("reprint_of")}
     verdict.broken += [f"alias of nothing: {r}" for r in records if r["status"] == "alias" and r["target"] not in ids]
 
-    versions = {key: bodies for key, bodies in backstage.versions().items() if key.startswith("articles/")}
+    everything = backstage.versions()
+    versions = {key: bodies for key, bodies in everything.items() if key.startswith("articles/")}
     keys = {record["s3_key"] for record in stored}
     verdict.broken += [f"object without record: {key}" for key in versions if key not in keys]
-    verdict.stored_twice += [f"object {key}" for key, bodies in versions.items() if key in keys and len(bodies) > 1]
+    revised = {record["title"] for record in stored if record["revision"] > 1}
+    verdict.lost += [f"the revision of {title}" for title in scene.revised - revised]
+    verdict.broken += [f"a revision of what didn't change: {title}" for title in revised - scene.revised]
     for record in stored:
         if record["s3_key"] not in versions:
             verdict.lost.append(f"object {record['s3_key']}")
             continue
         article = msgspec.json.decode(versions[record["s3_key"]][-1], type=StoredArticle)
-        if any(getattr(article, name) != record.get(name) for name in ("id", "title", "content_hash", "reprint_of")):
+        if len(versions[record["s3_key"]]) > article.revision:
+            verdict.stored_twice.append(f"object {record['s3_key']}")
+        verdict.lost += [f"object {one.s3_key}" for one in article.revisions if one.s3_key not in everything]
+        compared = ("id", "title", "content_hash", "reprint_of", "revision")
+        if any(getattr(article, name) != record.get(name) for name in compared):
             verdict.broken.append(f"record and object disagree: {record['s3_key']}")
         if article.raw and article.url not in _archived(backstage, article.raw):
             verdict.lost.append(f"the page of {record['s3_key']}")
@@ -95,7 +102,7 @@ def _articles(scene: Scene, backstage: Backstage, verdict: Verdict) -> None:
 
     commits: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
     for image in backstage.images("ArticlesTable"):
-        if image.get("status") == "stored":
+        if image.get("status") == "stored" and image["revision"] == 1:
             commits[image["title"]].add((image["trace"], image["content_hash"]))
     verdict.stored_twice += [f"{title}, by {who}" for title, who in commits.items() if len(who) > 1]
 

@@ -20,6 +20,7 @@ from broadsheet.originals import Originals
 from broadsheet.parse import Parser
 from broadsheet.polls import Polls
 from broadsheet.queue import Queue
+from broadsheet.refetch import Refetcher
 from broadsheet.secrets import Secrets
 from broadsheet.shares import Shares
 from broadsheet.source import Channel, Source, Sources
@@ -89,6 +90,18 @@ class Newsstand:
         self.deliver()
         return outcomes
 
+    def refetch(self) -> int:
+        """What discover does before it polls: send what is due to be fetched again; then parse it."""
+        sent = Refetcher(
+            articles=self.articles,
+            polls=self.polls,
+            queue=Queue(self.cloud.sqs, self.cloud.queue_url),
+            sources=self._sources,
+            clock=lambda: self.now,
+        ).run()
+        self.deliver()
+        return sent
+
     def deliver(self) -> None:
         """Parse what is queued; then show notify every record, as its stream may at any time."""
         while found := self.cloud.messages(self.cloud.queue_url):
@@ -96,7 +109,7 @@ class Newsstand:
             for one in found:
                 self.cloud.sqs.delete_message(QueueUrl=self.cloud.queue_url, ReceiptHandle=one["ReceiptHandle"])
         notifier = Notifier(
-            articles=self._articles,
+            articles=self.articles,
             deliveries=Deliveries(self.cloud.dynamodb, self.cloud.state_table, run="notify", lease=150),
             standings=Standings(self.cloud.dynamodb, self.cloud.state_table, run="notify"),
             secrets=Secrets(self.cloud.ssm, "/broadsheet/t/channels"),
@@ -111,7 +124,7 @@ class Newsstand:
 
     def parser(self) -> Parser:
         return Parser(
-            articles=self._articles,
+            articles=self.articles,
             originals=Originals(self.cloud.dynamodb, self.cloud.state_table),
             hosts=Hosts(self.cloud.dynamodb, self.cloud.state_table, run="parse", lease=150),
             queue=Queue(self.cloud.sqs, self.cloud.queue_url, self.cloud.dead_letter_url),
@@ -171,7 +184,7 @@ class Newsstand:
         )
 
     @property
-    def _articles(self) -> Articles:
+    def articles(self) -> Articles:
         return Articles(self.cloud.dynamodb, self.cloud.articles_table, self.cloud.s3, self.cloud.bucket)
 
     @property

@@ -24,7 +24,9 @@ def test_variables_become_typed_fields() -> None:
 
 
 def test_all_that_is_missing_is_named_at_once() -> None:
-    with pytest.raises(SettingsError, match=r"^environment: missing \(PARSE_QUEUE_URL, POLLS_QUEUE_URL\)$"):
+    with pytest.raises(
+        SettingsError, match=r"^environment: missing \(ARTICLES_TABLE, PARSE_QUEUE_URL, POLLS_QUEUE_URL\)$"
+    ):
         read(DiscoverSettings, COMMON)
     missing = r"^environment: missing \(STATE_TABLE, ARTICLES_TABLE, BUCKET, SECRETS_PATH\)$"
     with pytest.raises(SettingsError, match=missing):

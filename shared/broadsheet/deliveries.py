@@ -151,6 +151,19 @@ class Deliveries:
         there = self.get(telling, channel)
         return self._claim(there, now, digest) if there else None
 
+    def claim_all(self, tellings: Iterable[Telling], channel: str, *, now: float, digest: str) -> list[Delivery]:
+        """Claim for a digest those of a hundred tellings at most that are due, read at once; in the tellings' order."""
+        keys = [_key(telling, channel) for telling in tellings]
+        found: list[Any] = []
+        asked: Any = {self._table: {"Keys": keys, "ConsistentRead": True}} if keys else {}
+        while asked:  # what DynamoDB leaves out of an answer it names to be asked again
+            answer = self._dynamodb.batch_get_item(RequestItems=asked)
+            found += answer["Responses"].get(self._table, [])
+            asked = answer.get("UnprocessedKeys")
+        there = {item["sk"]["S"] + item["pk"]["S"]: item for item in found}
+        listed = [_delivery(there[name]) for key in keys if (name := key["sk"]["S"] + key["pk"]["S"]) in there]
+        return [claim for one in listed if (claim := self._claim(one, now, digest))]
+
     def get(self, telling: Telling, channel: str) -> Delivery | None:
         """One delivery, strongly consistent."""
         answer = self._dynamodb.get_item(TableName=self._table, Key=_key(telling, channel), ConsistentRead=True)
@@ -247,6 +260,29 @@ class Deliveries:
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
             return False
         return True
+
+    def take_turn(self, channel: str, *, now: float, interval: float) -> float | None:
+        """Take the channel's turn, `interval` seconds long, which runs side by side share: one of them posts in it.
+
+        None if it is taken; else when the turn of another run ends.
+        """
+        until = now + interval
+        try:
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key={"pk": {"S": f"channel#{channel}"}, "sk": {"S": "turn"}},
+                UpdateExpression="SET next_at = :until, #owner = :me, expires_at = :expires",
+                # free, or ours already by an answer that was lost
+                ConditionExpression="attribute_not_exists(next_at) OR next_at <= :now OR #owner = :me",
+                ExpressionAttributeNames={"#owner": "owner"},
+                ExpressionAttributeValues=to_item(
+                    {":now": now, ":until": until, ":me": self._new_owner(), ":expires": int(now) + 86400}
+                ),
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except self._dynamodb.exceptions.ConditionalCheckFailedException as refused:
+            return float(from_item(refused.response["Item"])["next_at"])  # type: ignore[typeddict-item]  # absent from the stubs
+        return None
 
     def due(self, channel: str, *, now: float, limit: int) -> list[Telling]:
         """What the channel is due to be told, longest waiting first."""

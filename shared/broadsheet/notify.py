@@ -16,7 +16,7 @@ from broadsheet import changes, channels, routing, tellings
 from broadsheet.channels import Announcement, Http
 from broadsheet.channels.wording import changed
 from broadsheet.deliveries import Deliveries, Delivery, DigestRecord, Telling
-from broadsheet.posting import TIME_FOR_A_POST, Member, Outcome, Poster
+from broadsheet.posting import SOON, TIME_FOR_A_POST, Member, Outcome, Poster
 from broadsheet.secrets import Secrets
 from broadsheet.source import Channel, Sources
 from broadsheet.standings import Standings
@@ -24,6 +24,7 @@ from broadsheet.store import Articles, Record, StoreError
 from broadsheet.timetable import Hold
 
 RETRY_DELAY = 30.0  # seconds until a repeat is tried that must wait for others, or for time
+PATIENCE = 5.0  # seconds that a batch of the stream waits for channels' rates in all: the next batch waits behind it
 FIRST_TELLING_TAKES = 60.0  # seconds until an update looks again whether the channel was told of the article itself
 NEWS_IS_OLD = timedelta(days=7)  # a record that changes later than that (a further source) is announced to nobody
 MOST_IN_A_DIGEST = 100  # what can be claimed and settled within seconds; the next run takes the next
@@ -80,7 +81,7 @@ class Notifier:
             if hold := self._poster.hold(channel):
                 self._open(channel, record, telling, hold)
                 self._poster.note("held", record, channel, reason=hold.reason)
-            elif not self._poster.may_post(channel):
+            elif not self._poster.may_post(channel, SOON if self._poster.waited < PATIENCE else 0):
                 self._open(channel, record, telling)
                 self._poster.note("pending", record, channel, reason="rate or rest")
             elif claim := self._deliveries.open_claimed(telling, channel.id, now=now, trace=record.trace):
@@ -226,11 +227,9 @@ class Notifier:
         key = self._deliveries.new_digest_key()
         members: list[Member] = []
         others: list[Member] = []  # each settled by itself: of unknown fate, or refused in a digest before
-        for article in (one for story in stories for one in (story, *story.reprints)):
-            telling = Telling(article.article_id)
-            claim = self._deliveries.claim(telling, channel.id, now=self._clock(), digest=key)
-            if claim:
-                (members if claim.digest == key else others).append(Member(by_id[article.article_id], claim))
+        wanted = [Telling(one.article_id) for story in stories for one in (story, *story.reprints)]
+        for claim in self._deliveries.claim_all(wanted, channel.id, now=self._clock(), digest=key):
+            (members if claim.digest == key else others).append(Member(by_id[claim.article_id], claim))
         if members and not self._poster.may_post(channel):  # claiming took too long
             for member in members:
                 self._deliveries.release(member.claim)
@@ -326,17 +325,24 @@ class Notifier:
         return datetime.fromisoformat(at) >= datetime.fromtimestamp(self._clock(), UTC) - NEWS_IS_OLD
 
     def _due(self, channel: Channel) -> Iterator[list[Telling]]:
-        """What a channel is due to be told, each once, while it may be posted to; several, the last, for one digest."""
+        """What a channel is due to be told, each once, while it may be posted to; several together for a digest.
+
+        People get one digest in a run. A kind without a rate is for programs, and told as fast as it takes it.
+        """
         tried: set[Telling] = set()
+        before: list[Telling] = []
         while self._poster.may_post(channel):
             # The index may lag behind what this run has just settled.
             due = self._deliveries.due(channel.id, now=self._clock(), limit=MOST_IN_A_DIGEST + len(tried))
             fresh = [telling for telling in due if telling not in tried]
-            if not fresh:
+            if not fresh or fresh == before:
                 return
             if len(fresh) > (1 if channel.digest else channel.burst):
                 yield fresh
-                return
+                if channels.interval(channel.kind):
+                    return
+                before = fresh
+                continue
             for telling in fresh:
                 if not self._poster.may_post(channel):
                     return

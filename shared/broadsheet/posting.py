@@ -20,6 +20,7 @@ from broadsheet.timetable import Hold
 
 TIME_FOR_A_POST = 15.0  # seconds before the deadline: a slow channel's answer and our record of it
 RETRY_DELAY, MAX_RETRY_DELAY, MAX_ATTEMPTS = 30.0, 3600.0, 30  # doubling to an hour: gives up after about a day
+SOON = 1.0  # seconds that a run waits for a channel's rate; what must wait longer is left to the next run
 READ_BACK_MARGIN = timedelta(minutes=2)  # how far a channel's clock may be behind ours
 
 log = logging.getLogger("broadsheet.notify")
@@ -52,10 +53,16 @@ class Member(NamedTuple):
     claim: Delivery
 
 
+def interval(channel: Channel) -> float:
+    """The seconds between two posts to a channel, by its own wish or else by its kind's documentation."""
+    return channels.interval(channel.kind) if channel.interval is None else channel.interval
+
+
 class Poster:
     """What one run posts with. `clock` gives epoch seconds, `deadline` is on it.
 
-    `last_posts` by channel, in such seconds too, outlive the run where its process does: runs follow each other fast.
+    `last_posts` by channel, in such seconds too, outlive the run where its process does: they spare asking for a turn
+    in vain.
     """
 
     def __init__(
@@ -80,6 +87,7 @@ class Poster:
         self._last_post = last_posts
         self._resting: set[str] = set()  # channels that asked for time: the rest of this run leaves them alone
         self._capped: dict[str, str] = {}  # channels that had their posts of a day
+        self.waited = 0.0  # seconds this run has slept for channels' rates
         self.outcomes: list[Outcome] = []
 
     def hold(self, channel: Channel) -> Hold | None:
@@ -99,14 +107,13 @@ class Poster:
             self._capped[channel.id] = today
         return True
 
-    def may_post(self, channel: Channel) -> bool:
-        """Whether the channel can take a post now, or soon enough to wait for it."""
+    def may_post(self, channel: Channel, soon: float = SOON) -> bool:
+        """Whether the channel can take a post now, or within so many seconds that it is worth waiting."""
         if timetable.quiet_until(channel.quiet_hours, channel.timezone, self._clock()) is not None:
             return False
         if channel.id in self._resting or self._clock() + self._wait(channel) + TIME_FOR_A_POST > self._deadline:
             return False
-        soon = self._wait(channel) <= 1 or channel.id not in self._last_post
-        return soon and not self._is_shut(channel)
+        return self._wait(channel) <= soon and not self._is_shut(channel)
 
     def rest(self, channel: Channel) -> None:
         """Leave the channel alone for the rest of this run."""
@@ -131,15 +138,29 @@ class Poster:
 
     def _wait(self, channel: Channel) -> float:
         last = self._last_post.get(channel.id)
-        if last is None:
-            return 0.0
-        interval = channels.interval(channel.kind) if channel.interval is None else channel.interval
-        return max(0.0, last + interval - self._clock())
+        return 0.0 if last is None else max(0.0, last + interval(channel) - self._clock())
+
+    def _take_turn(self, channel: Channel) -> Hold | None:
+        """Wait for the channel's rate, which all runs share; if others were quicker, when it is free again."""
+        if not (seconds := interval(channel)):
+            return None
+        while (wait := self._wait(channel)) <= SOON:
+            self._sleep(wait)
+            self.waited += wait
+            now = self._clock()
+            until = self._deliveries.take_turn(channel.id, now=now, interval=seconds)
+            self._last_post[channel.id] = now if until is None else until - seconds
+            if until is None:
+                return None
+        return Hold(self._clock() + wait, "rate")
 
     def post(
         self, channel: Channel, members: list[Member], told: Announcement, group: DigestRecord | None = None
     ) -> None:
         """Post what is told of the members, one or a digest's, and settle their claims by the channel's answer."""
+        if hold := self._take_turn(channel):
+            self._hold_back(channel, members, hold)
+            return
         if not self._may_try(channel):
             self.rest(channel)
             self._hold_back(channel, members, Hold(self._clock(), "resting"))
@@ -147,8 +168,6 @@ class Poster:
         if self._is_over_cap(channel):
             self._hold_back(channel, members, Hold(timetable.next_day(channel, self._clock()), "daily-cap"))
             return
-        self._sleep(self._wait(channel))
-        self._last_post[channel.id] = self._clock()
         if group is not None:
             self._deliveries.open_digest(group, now=self._clock())
         secret = None

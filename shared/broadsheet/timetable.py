@@ -42,7 +42,7 @@ class Hold(msgspec.Struct, frozen=True):
     """Until when and why something isn't posted now."""
 
     until: float
-    reason: Literal["digest", "quiet-hours", "daily-cap", "resting", "channel-closed", "first-telling"]
+    reason: Literal["digest", "quiet-hours", "daily-cap", "resting", "channel-closed", "first-telling", "rate"]
 
 
 def hold(channel: Hours, now: float) -> Hold | None:

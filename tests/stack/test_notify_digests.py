@@ -96,7 +96,13 @@ def test_what_has_no_room_is_counted_and_told_in_the_next_run(cloud: Cloud) -> N
 @pytest.mark.parametrize("death", [die, done_then_die])
 @pytest.mark.parametrize(
     ("operation", "nth"),
-    [("BatchGetItem", 1), ("GetItem", 1), ("GetItem", 3), ("PutItem", 1), *(("UpdateItem", n) for n in range(1, 8))],
+    [
+        ("BatchGetItem", 1),
+        ("BatchGetItem", 2),
+        ("GetItem", 1),
+        ("PutItem", 1),
+        *(("UpdateItem", n) for n in range(1, 8)),
+    ],
 )
 def test_whatever_call_dies_every_article_is_told_and_a_repeat_is_the_same_digest(
     cloud: Cloud, operation: str, nth: int, death: Callable[[Any], None]
@@ -235,13 +241,17 @@ def test_a_repeat_waits_for_members_that_another_still_holds(cloud: Cloud) -> No
     room = newsroom(cloud)
     room.pending(1, 2, 3)
 
-    def slowly(_: object) -> None:
-        room.now += 20
-
     room.judges["room"] = lambda _: KilledError()
-    with before(cloud.dynamodb, "UpdateItem", slowly, nth=2), pytest.raises(KilledError):
+    with pytest.raises(KilledError):
         room.run()
     del room.judges["room"]
+    for n in (2, 3):
+        cloud.dynamodb.update_item(
+            TableName=cloud.state_table,
+            Key={"pk": {"S": f"article#{article_id(n)}"}, "sk": {"S": "delivery#room"}},
+            UpdateExpression="SET due_at = due_at + :later",
+            ExpressionAttributeValues={":later": {"N": "20"}},
+        )
     room.now = room.state(1).due_at  # of the first claim alone
     room.run()
     assert len(room.posts) == 1

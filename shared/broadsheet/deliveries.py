@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 import msgspec
 
-from broadsheet.dynamo import from_item, to_item
+from broadsheet.dynamo import from_item, to_item, unprocessed
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -154,14 +154,14 @@ class Deliveries:
     def claim_all(self, tellings: Iterable[Telling], channel: str, *, now: float, digest: str) -> list[Delivery]:
         """Claim for a digest those of a hundred tellings at most that are due, read at once; in the tellings' order."""
         keys = [_key(telling, channel) for telling in tellings]
-        found: list[Any] = []
-        asked: Any = {self._table: {"Keys": keys, "ConsistentRead": True}} if keys else {}
-        while asked:  # what DynamoDB leaves out of an answer it names to be asked again
-            answer = self._dynamodb.batch_get_item(RequestItems=asked)
-            found += answer["Responses"].get(self._table, [])
-            asked = answer.get("UnprocessedKeys")
-        there = {item["sk"]["S"] + item["pk"]["S"]: item for item in found}
-        listed = [_delivery(there[name]) for key in keys if (name := key["sk"]["S"] + key["pk"]["S"]) in there]
+        there: dict[Telling, Delivery] = {}
+        wanted = keys
+        while wanted:
+            answer = self._dynamodb.batch_get_item(RequestItems={self._table: {"Keys": wanted, "ConsistentRead": True}})
+            for item in answer["Responses"].get(self._table, []):
+                there[_telling(item)] = _delivery(item)
+            wanted = unprocessed(answer, self._table)
+        listed = [there[telling] for telling in map(_telling, keys) if telling in there]
         return [claim for one in listed if (claim := self._claim(one, now, digest))]
 
     def get(self, telling: Telling, channel: str) -> Delivery | None:

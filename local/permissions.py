@@ -10,8 +10,9 @@ from typing import Any
 
 from broadsheet.errors import BroadsheetError
 
-PREFIXES = {"dynamodbstreams": "dynamodb", "sesv2": "ses"}
+PREFIXES = {"bedrock-runtime": "bedrock", "dynamodbstreams": "dynamodb", "sesv2": "ses"}
 ACTIONS = {  # where the action isn't called like the operation
+    "bedrock:Converse": "bedrock:InvokeModel",
     "s3:HeadObject": "s3:GetObject",
     "s3:ListObjects": "s3:ListBucket",
     "s3:ListObjectsV2": "s3:ListBucket",
@@ -54,6 +55,8 @@ def required(service: str, operation: str, params: Mapping[str, Any], *, region:
             yield action, arn(f"parameter/{params['Name'].lstrip('/')}")
         case "secretsmanager" if "SecretId" in params:
             yield action, arn(f"secret:{params['SecretId']}")
+        case "bedrock" if "modelId" in params:
+            yield action, params["modelId"]
         case "sns" if "TopicArn" in params:
             yield action, params["TopicArn"]
         case "ses" if "FromEmailAddress" in params:  # where the address itself is the verified identity

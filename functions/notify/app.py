@@ -1,6 +1,7 @@
 """notify: tells channels of committed articles, and posts what is due."""
 
 import time
+from functools import cache
 from typing import Any, get_args
 
 import boto3
@@ -8,11 +9,13 @@ from aws_lambda_powertools.utilities.batch import BatchProcessor, EventType, pro
 from aws_lambda_powertools.utilities.data_classes.dynamo_db_stream_event import DynamoDBRecord
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from broadsheet import observability, settings
+from broadsheet import bedrock, observability, settings
 from broadsheet.deliveries import Deliveries
 from broadsheet.fetch import Client, Limits, user_agent
 from broadsheet.notify import Notifier
-from broadsheet.posting import Status
+from broadsheet.phrasings import Phrasings
+from broadsheet.posting import TIME_FOR_A_POST, Status
+from broadsheet.rewriting import Rewriter
 from broadsheet.secrets import Secrets
 from broadsheet.standings import Standings
 from broadsheet.store import Articles, record_from_item
@@ -31,14 +34,17 @@ client = Client(
 )
 secrets = Secrets(vault, SETTINGS.secrets_path)
 last_posts: dict[str, float] = {}
+model = cache(bedrock.client)  # 0.1 s, for those who have a channel that asks for one
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
 def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
     """Event: a batch of the Articles table's stream, {"job": "post-due"} or {"job": "sweep"}."""
+    articles = Articles(dynamodb, SETTINGS.articles_table, s3, SETTINGS.bucket)
+    deadline = time.time() + context.get_remaining_time_in_millis() / 1000
     notifier = Notifier(
-        articles=Articles(dynamodb, SETTINGS.articles_table, s3, SETTINGS.bucket),
+        articles=articles,
         deliveries=Deliveries(dynamodb, SETTINGS.state_table, run=context.aws_request_id, lease=LEASE),
         standings=Standings(dynamodb, SETTINGS.state_table, run=context.aws_request_id),
         secrets=secrets,
@@ -46,8 +52,18 @@ def lambda_handler(event: dict[str, Any], context: LambdaContext) -> Any:
         http=client,
         clock=time.time,
         sleep=time.sleep,
-        deadline=time.time() + context.get_remaining_time_in_millis() / 1000,
+        deadline=deadline,
         last_posts=last_posts,
+        rewriter=Rewriter(
+            client=model,
+            models=SETTINGS.models,
+            monthly=SETTINGS.model_tokens,
+            phrasings=Phrasings(dynamodb, SETTINGS.state_table),
+            articles=articles,
+            clock=time.time,
+            deadline=deadline,
+            reserve=TIME_FOR_A_POST,
+        ),
     )
     answer: Any
     if "Records" in event:

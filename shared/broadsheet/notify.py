@@ -17,6 +17,7 @@ from broadsheet.channels import Announcement, Http
 from broadsheet.channels.wording import changed
 from broadsheet.deliveries import Deliveries, Delivery, DigestRecord, Telling
 from broadsheet.posting import SOON, TIME_FOR_A_POST, Member, Outcome, Poster
+from broadsheet.rewriting import Rewriter
 from broadsheet.secrets import Secrets
 from broadsheet.source import Channel, Sources
 from broadsheet.standings import Standings
@@ -50,8 +51,10 @@ class Notifier:
         sleep: Callable[[float], None],
         deadline: float,
         last_posts: dict[str, float] | None = None,
+        rewriter: Rewriter | None = None,
     ) -> None:
         self._articles = articles
+        self._rewriter = rewriter
         self._deliveries = deliveries
         self._sources = sources
         self._clock = clock
@@ -164,11 +167,12 @@ class Notifier:
         if claim.digest:
             self._repeat_digest(channel, [claim])
         elif claim.revision == 1:
-            told = tellings.announcement(record, channel, self._sources, possible_repeat=claim.possible_repeat)
+            worded = self._worded(channel, record)
+            told = tellings.announcement(worded, channel, self._sources, possible_repeat=claim.possible_repeat)
             self._poster.post(channel, [Member(record, claim)], told)
         elif first := self._first_telling(channel, record, claim):
             told = tellings.announcement(
-                record,
+                self._worded(channel, record),
                 channel,
                 self._sources,
                 revision=claim.revision,
@@ -255,7 +259,10 @@ class Notifier:
             self._repeat_digest(channel, claims)
 
     def _plain(self, channel: Channel, record: Record) -> Announcement:
-        return tellings.announcement(record, channel, self._sources)
+        return tellings.announcement(self._worded(channel, record), channel, self._sources)
+
+    def _worded(self, channel: Channel, record: Record) -> Record:
+        return self._rewriter.rewritten(record, channel) if self._rewriter else record
 
     def _repeat_digest(self, channel: Channel, claims: list[Delivery]) -> None:
         """Settle deliveries that were in one digest of unknown fate: by its own record, or by its repeat."""

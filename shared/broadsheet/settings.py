@@ -74,6 +74,13 @@ class NotifySettings(Settings, frozen=True, kw_only=True):
     bucket: str
     secrets_path: str
     secrets_store: Literal["ssm", "secretsmanager"] = "ssm"
+    model_arns: str = ""
+    model_tokens: int = 0
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The language models that may be asked, the first tried first; none is the rule."""
+        return tuple(part.strip() for part in self.model_arns.split(",") if part.strip())
 
 
 class PublishSettings(Settings, frozen=True, kw_only=True):

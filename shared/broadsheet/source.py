@@ -15,6 +15,7 @@ from broadsheet.routing import Filters, pattern_problem
 from broadsheet.timetable import DigestTimes, QuietHours
 
 Id = Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9][a-z0-9-]{0,62}\Z")]
+Language = Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*\Z")]
 HttpUrl = Annotated[str, msgspec.Meta(pattern=r"^https?://[^\s/]+(/\S*)?$")]
 
 # What a header carries as it stands: with anything else the client would refuse to ask, page after page.
@@ -69,6 +70,9 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     digest: DigestTimes | None = None
     burst: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 10  # more than so many due at once become one digest
     updates: bool = False  # whether it also hears of revisions of what it was told
+    # where the stack has a language model: whether it writes the summaries, and into what language it translates
+    summaries: Literal["extractive", "model"] = "extractive"
+    language: Language | None = None
 
 
 class Sources(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, dict=True):

@@ -175,6 +175,12 @@ def terms(text: str) -> list[str]:
     return found
 
 
+def is_dense(text: str) -> bool:
+    """Whether it is mostly in a script that says much in a character: ideographs, kana, hangul, Thai and its kin."""
+    letters = sum(map(str.isalpha, text))
+    return 3 * len(_DENSE.findall(text)) > letters > 0
+
+
 def _ends(text: str) -> list[re.Match[str]]:
     return [end for end in _SENTENCE_END.finditer(text) if _ends_sentence(text, end)]
 

@@ -7,14 +7,17 @@ all that is granted; whatever other tests of the session asked for counts as wel
 import base64
 import hmac
 import json
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
 
+import boto3
 import msgspec
 import pytest
+from botocore.config import Config
 
 from broadsheet import secrets, websub
 from broadsheet.article import Article
@@ -42,6 +45,7 @@ RUNS = (
     " ".join(["knots", *(f"queue/deliver#{n}=twice" for n in range(1, 9))]),  # an alias, again
 )
 SENDER, TOPIC = "desk@news.example", "arn:aws:sns:us-east-1:123456789012:news"
+MODELS = tuple(f"arn:aws:bedrock:us-east-1::foundation-model/{name}" for name in ("first-v1:0", "second-v1:0"))
 ON_DEMAND = {  # statements that parameters bring along
     "WebSub": "on",
     "RawArchive": "on",
@@ -50,9 +54,10 @@ ON_DEMAND = {  # statements that parameters bring along
     "SecretsStore": "secretsmanager",
     "SnsChannelArn": TOPIC,
     "SesIdentityArn": f"arn:aws:ses:us-east-1:123456789012:identity/{SENDER}",
+    "ModelArns": ",".join(MODELS),
 }
 SOURCES = b"""
-channels: [{id: mail, kind: email, interval: 0}, {id: topic, kind: sns, interval: 0, updates: true}]
+channels: [{id: mail, kind: email, interval: 0}, {id: topic, kind: sns, interval: 0, updates: true, summaries: model}]
 sources: [{id: s, name: S, url: "http://127.0.0.1:9/feed", channels: [mail, topic]}]
 """
 
@@ -79,8 +84,11 @@ def on_demand(monkeypatch: pytest.MonkeyPatch) -> Iterator[EmbeddedAws]:
         yield up
 
 
-def test_what_parameters_grant_suffices(on_demand: EmbeddedAws) -> None:
+def test_what_parameters_grant_suffices(on_demand: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
     now = datetime.now(UTC)
+    once = Config(retries={"total_max_attempts": 1})
+    nobody = boto3.client("bedrock-runtime", region_name="us-east-1", endpoint_url="http://127.0.0.1:9", config=once)
+    monkeypatch.setattr(sys.modules["lambda_NotifyFunction"], "model", lambda: nobody)
     article = Article(url="https://harbour.example/a", title="The mail boat has a new bell", text="It rang twice.")
     made = document(article, id="a" * 26, source="s", first_seen=now, fetched_at=now, summary="It rang.")
     table, bucket = on_demand.resource("ArticlesTable"), on_demand.resource("Bucket")
@@ -91,6 +99,7 @@ def test_what_parameters_grant_suffices(on_demand: EmbeddedAws) -> None:
     assert [one.error for one in ran if one] == [None, None, None]
     sent = on_demand.client("dynamodb").scan(TableName=on_demand.resource("StateTable"))["Items"]
     assert [item["status"]["S"] for item in sent if "channel" in item] == ["sent", "sent"]
+    assert {("NotifyFunction", "bedrock:InvokeModel", arn) for arn in MODELS} <= LEDGER.calls.keys()
     record = articles.record(made.id)
     assert record
     articles.revise(record, msgspec.structs.replace(made, title="The mail boat has a bell"), now=now)

@@ -8,6 +8,9 @@ from typing import Any
 from broadsheet.article import Article
 from broadsheet.deliveries import Deliveries, Delivery, Telling
 from broadsheet.notify import Notifier
+from broadsheet.phrasings import Phrasings
+from broadsheet.posting import TIME_FOR_A_POST
+from broadsheet.rewriting import Rewriter
 from broadsheet.secrets import Secrets
 from broadsheet.source import Sources, parse
 from broadsheet.standings import Standings
@@ -36,6 +39,9 @@ class Newsroom:
         self.posts: list[tuple[str, Posted]] = []
         self.judges: dict[str, Judge] = {}
         self.last_posts: dict[str, float] | None = None
+        self.bedrock: Any = None  # a client, where there are `models`
+        self.models: tuple[str, ...] = ()
+        self.monthly = 1_000_000
         kept = dict(secrets or {})
         for channel in self.sources.channels:
             secret = kept.get(channel.id) or f"http://{channel.id}/hook"
@@ -64,6 +70,16 @@ class Newsroom:
             sleep=self._sleep,
             deadline=self.now + seconds,
             last_posts=self.last_posts,
+            rewriter=Rewriter(
+                client=lambda: self.bedrock,
+                models=self.models,
+                monthly=self.monthly,
+                phrasings=Phrasings(self.cloud.dynamodb, self.cloud.state_table),
+                articles=self.articles,
+                clock=lambda: self.now,
+                deadline=self.now + seconds,
+                reserve=TIME_FOR_A_POST,
+            ),
         )
 
     def _sleep(self, seconds: float) -> None:
@@ -77,7 +93,8 @@ class Newsroom:
 
     def commit(self, n: int, *, title: str = "", source: str = "news", **fields: Any) -> Record:
         when = datetime.fromtimestamp(self.now, UTC)
-        article = Article(url=f"https://news.example/{n}", title=title or f"No-{n:02d} of the day", text="x", **fields)
+        fields = {"text": "x", **fields}
+        article = Article(url=f"https://news.example/{n}", title=title or f"No-{n:02d} of the day", **fields)
         made = document(
             article, id=article_id(n), source=source, first_seen=when, fetched_at=when, summary=f"It sails at {n}."
         )

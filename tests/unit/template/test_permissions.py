@@ -24,7 +24,7 @@ PLATFORM = {
     "ReportFailure": {"sqs:SendMessage"},
 }
 # Where an action isn't the SDK method's own name.
-ACTIONS = {"sqs:SendMessageBatch": "sqs:SendMessage"}
+ACTIONS = {"sqs:SendMessageBatch": "sqs:SendMessage", "bedrock:Converse": "bedrock:InvokeModel"}
 
 
 def statements(resources: Resources, role: str) -> Iterator[dict[str, Any]]:
@@ -109,7 +109,7 @@ def _action(call: ast.Call) -> Iterator[str]:
     holder, method = call.func.value, call.func.attr
     name = holder.attr if isinstance(holder, ast.Attribute) else holder.id if isinstance(holder, ast.Name) else ""
     service = name.removeprefix("_")
-    if service in ("dynamodb", "s3", "sqs", "ssm", "secretsmanager", "sns", "ses"):
+    if service in ("dynamodb", "s3", "sqs", "ssm", "secretsmanager", "sns", "ses", "bedrock"):
         if method == "get_paginator" and isinstance(call.args[0], ast.Constant):
             method = str(call.args[0].value)
         yield f"{service}:{''.join(word.capitalize() for word in method.split('_'))}"

@@ -286,3 +286,34 @@ def test_every_parameter_and_output_says_what_it_is() -> None:
 def test_jobs_are_those_whose_outcomes_become_metrics() -> None:
     kinds = {*get_args(discover.Status), *get_args(parse.Status), *get_args(posting.Status), *get_args(publish.Status)}
     assert all(re.fullmatch(r"[a-z]+(-[a-z]+)*", kind) for kind in kinds)
+
+
+def test_models_are_granted_one_by_one_where_a_parameter_names_them() -> None:
+    """`bedrock:InvokeModel` on just those, and nothing at all without any."""
+    template = translate(TEMPLATE, {}, "us-east-1")
+    role = template["Resources"]["NotifyRole"]["Properties"]["Policies"]
+    (granted,) = [
+        written["Fn::If"]
+        for policy in role
+        for written in policy["PolicyDocument"]["Statement"]
+        if "Fn::If" in written and written["Fn::If"][0] == "HasModels"
+    ]
+    assert granted == [
+        "HasModels",
+        {
+            "Sid": "AskModels",
+            "Effect": "Allow",
+            "Action": "bedrock:InvokeModel",
+            "Resource": {"Fn::Split": [",", {"Ref": "ModelArns"}]},
+        },
+        {"Ref": "AWS::NoValue"},
+    ]
+    assert template["Conditions"]["HasModels"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "ModelArns"}, ""]}]}
+    assert template["Parameters"]["ModelArns"]["Default"] == ""
+    pattern = re.compile(template["Parameters"]["ModelArns"]["AllowedPattern"])
+    model = "arn:aws:bedrock:us-east-1::foundation-model/name-v1:0"
+    assert pattern.match(model)
+    assert pattern.match(f"{model},{model}")
+    assert not any(
+        pattern.match(wrong) for wrong in ("*", "arn:aws:bedrock:*", f"{model}, {model}", f"{model},", "name")
+    )

@@ -21,19 +21,26 @@ POST_SECONDS = 0.2  # a chat service's answer
 PAGE_BYTES = 12_000  # a page of 45 KB, packed
 COLDER = 400_000  # bytes of an object of the raw archive, above which it moves to colder storage (template.yaml)
 POLLERS = 5  # of SQS, by which Lambda looks for messages all month long, 20 seconds at a time
+TEXT_BYTES, TEXTS_KEPT = 58, 3  # of a text that reprints are found by, days: originals.ROW and WINDOW
+WORKERS = 5 * 12 * MONTH  # a month's, each of which reads those days when it begins: five at a time, for two hours
+PUBLISHED_A_DAY = 96  # the default of PublishSchedule
+SOURCE_FILES, OTHER_FILES = 4, 5  # page, Atom, JSON Feed, Markdown; two pages, an edition's two files, the manifest
+SOURCE_READS = 54  # a hundred records, half a unit each, and the index's 30 KB that name them
 METRICS, ALARMS = 30, 10
 GB = 1e9
 
-Kind = Literal["article", "post", "fixed", "kept"]
+Kind = Literal["article", "post", "published", "fixed", "kept"]
 
 
 class Figures(msgspec.Struct, frozen=True):
-    """What tests/benchmarks/cost measured: `units` billed per poll, article and post, `seconds` (wall and CPU) of runs.
+    """What tests/benchmarks/cost measured: `units` billed per poll, article and post, on the day `measured`; `seconds`
+    (wall and CPU) of runs, on the day `timed`.
 
     `poll` is one that found nothing, `found` what it costs more to find an article.
     """
 
     measured: str
+    timed: str
     units: dict[str, dict[str, float]]
     seconds: dict[str, dict[str, float]]
 
@@ -85,7 +92,7 @@ def run_seconds(batch: float, memory: int) -> float:
 
 def bill(plan: Plan) -> list[Line]:
     """The lines of a month's bill."""
-    lines = (*_articles(plan), *_posts(plan), *_always(plan), *_kept(plan))
+    lines = (*_articles(plan), *_posts(plan), *_published(plan), *_always(plan), *_kept(plan))
     return [line for line in lines if line.dollars >= 0.00005 or line.kind == "fixed"]
 
 
@@ -109,10 +116,13 @@ def _articles(plan: Plan) -> Iterator[Line]:
         n * article["reads"] * price["dynamodb_read"],
     )
     if plan.reprints:
-        dollars = article.get("reprint_writes", 0) * price["dynamodb_write"]
-        dollars += article.get("reprint_reads", 0) * price["dynamodb_read"]
-        much = f"{article.get('reprint_writes', 0):g} writes, {article.get('reprint_reads', 0):g} reads"
-        yield Line("article", "DynamoDB, reprints", much, n * dollars)
+        writes = n / plan.batch * math.ceil(plan.batch * TEXT_BYTES / 1024 + 0.1)  # an item a run, and its key
+        known = n / MONTH * TEXTS_KEPT * TEXT_BYTES
+        reads = n / plan.batch + WORKERS * known / 4096 / 2  # what is new, two looks a run, and all there is
+        much = f"{writes / n:.2f} writes, {reads / n:.2f} reads"
+        yield Line(
+            "article", "DynamoDB, reprints", much, writes * price["dynamodb_write"] + reads * price["dynamodb_read"]
+        )
     window = finding * (
         extra.get("state_writes", 0) * price["dynamodb_write"] + extra.get("reads", 0) * price["dynamodb_read"]
     )
@@ -149,6 +159,18 @@ def _posts(plan: Plan) -> Iterator[Line]:
     seconds = POST_SECONDS + figures().seconds["post"]["cpu"] / 20 * FULL_CORE / 512
     yield Line("post", "Lambda, notify", f"{seconds * 500:.0f} ms·GB", told * seconds / 2 * price["lambda_gb_second"])
     yield Line("post", "logs", f"{post['log_bytes']:.0f} bytes", told * post["log_bytes"] / GB * price["logs_gb"])
+
+
+def _published(plan: Plan) -> Iterator[Line]:
+    """Reckoned from what publish does, not counted, and without its computing."""
+    price, n, runs = prices(), plan.articles, MONTH * PUBLISHED_A_DAY
+    turns = plan.sources * runs
+    with_news = turns * (1 - math.exp(-n / turns)) if turns else 0.0
+    puts = with_news * SOURCE_FILES + min(runs, with_news) * OTHER_FILES
+    yield Line("published", "S3, pages, feeds and editions", f"{puts:,.0f} PUT", puts * price["s3_put"])
+    reads = with_news * SOURCE_READS
+    yield Line("published", "DynamoDB, their records", f"{reads:,.0f} reads", reads * price["dynamodb_read"])
+    yield Line("published", "S3, articles for editions", f"{n:,.0f} GET", n * price["s3_get"])
 
 
 def _always(plan: Plan) -> Iterator[Line]:
@@ -199,6 +221,7 @@ def total(lines: list[Line], *kinds: Kind) -> float:
 HEADS: dict[Kind, str] = {
     "article": "per article stored",
     "post": "per post in a channel",
+    "published": "for pages, feeds and editions, reckoned",
     "fixed": "every month, whatever comes",
     "kept": "and for keeping a month's articles, each month",
 }
@@ -224,7 +247,7 @@ def cost_(*, as_json: bool, **given: Any) -> None:
     if as_json:
         million = total(lines, "article") / plan.articles * 1e6
         told = {"plan": plan, "lines": lines, "dollars_per_million_articles": round(million, 2)}
-        dollars = {"dollars_a_month": round(total(lines, "article", "post", "fixed", "kept"), 2)}
+        dollars = {"dollars_a_month": round(total(lines, "article", "post", "published", "fixed", "kept"), 2)}
         show_json({**told, **dollars, "prices_as_of": str(prices()["as_of"]), "measured": figures().measured})
         return
     for kind, head in HEADS.items():
@@ -235,9 +258,10 @@ def cost_(*, as_json: bool, **given: Any) -> None:
         for line in part:
             click.echo(f"  {line.what:<34}{line.much:>28}{line.dollars:>11,.2f}")
         click.echo(f"  {'':<62}{total(part, kind):>11,.2f}")
-    everything = total(lines, "article", "post", "fixed", "kept")
+    everything = total(lines, "article", "post", "published", "fixed", "kept")
     click.secho(f"\n${everything:,.2f} a month", bold=True, nl=False)
     click.echo(f"; ${total(lines, 'article') / plan.articles * 1e6:,.2f} per million articles stored")
     click.echo(
-        f"Calls measured {figures().measured}; prices of {prices()['as_of']}, from secondary sources: look them up."
+        f"Calls counted {figures().measured}, runs timed {figures().timed}; prices of {prices()['as_of']}, from "
+        "secondary sources: look them up."
     )

@@ -55,7 +55,7 @@ class Counted:
         """Poll every source and let all that follows come to its end; counts by function."""
         self.meter.counts.clear()
         self.aws.fire("DiscoverFunctionPoll", {"job": "poll", "force": True})
-        assert self.aws.run_until_idle(120), self.aws.backlog()
+        assert self.aws.run_until_idle(900), self.aws.backlog()
         return {
             name: Counter({what: units for (f, what), units in self.meter.counts.items() if f == function})
             for function, name in FUNCTIONS.items()
@@ -109,6 +109,7 @@ def seconds(runs: int = 5) -> dict[str, dict[str, float]]:
 
 
 if __name__ == "__main__":
-    figures = {"measured": f"{datetime.now(UTC):%Y-%m-%d}", "units": count(), "seconds": seconds()}
+    today = f"{datetime.now(UTC):%Y-%m-%d}"
+    figures = {"measured": today, "timed": today, "units": count(), "seconds": seconds()}
     FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
     print(FIGURES.read_text())

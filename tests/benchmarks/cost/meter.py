@@ -73,6 +73,8 @@ class Meter:
                 return [("s3_gets", 1)]
             case "dynamodb", "PutItem" | "UpdateItem" | "DeleteItem":
                 new = self._stored(params)
+                if _is_of_texts(new):
+                    return [("reprint_writes", _write_units(new)), ("reprint_bytes", size_of(new))]
                 table = "articles" if "Articles" in params["TableName"] else "state"
                 units = self.write_units(params["TableName"], context["old"], new)
                 grown = size_of(new) - size_of(context["old"])
@@ -81,21 +83,15 @@ class Meter:
                     (f"{table}_index_writes", units["index"]),
                     (f"{table}_bytes", grown),
                 ]
-            case "dynamodb", "BatchWriteItem":
-                puts = [put["PutRequest"]["Item"] for items in params["RequestItems"].values() for put in items]
-                return [
-                    ("reprint_writes", sum(map(_write_units, puts))),  # of items in no index
-                    ("state_bytes", sum(map(size_of, puts))),
-                ]
             case "dynamodb", "GetItem":
                 return [("reads", _read_units(parsed.get("Item")) / (1 if params.get("ConsistentRead") else 2))]
             case "dynamodb", "BatchGetItem":
                 asked = [key for table in params["RequestItems"].values() for key in table["Keys"]]
-                what = "reprint_reads" if asked[0].get("pk", {"S": ""})["S"].startswith("text#") else "reads"
                 found = [item for items in parsed.get("Responses", {}).values() for item in items]
-                return [(what, (sum(map(_read_units, found)) + len(asked) - len(found)) / 2)]
+                return [("reads", (sum(map(_read_units, found)) + len(asked) - len(found)) / 2)]
             case "dynamodb", "Query":
-                return [("reads", max(1, math.ceil(sum(map(size_of, parsed.get("Items", []))) / 4096)) / 2)]
+                what = "reprint_reads" if "texts#" in str(params["ExpressionAttributeValues"]) else "reads"
+                return [(what, max(1, math.ceil(sum(map(size_of, parsed.get("Items", []))) / 4096)) / 2)]
         return []
 
     def write_units(self, table: str, old: Item | None, new: Item | None) -> dict[str, int]:
@@ -145,6 +141,10 @@ def _value_size(value: Mapping[str, Any]) -> int:
         case "M":
             return 3 + sum(1 + len(name.encode()) + _value_size(one) for name, one in held.items())
     return 1
+
+
+def _is_of_texts(item: Item | None) -> bool:
+    return bool(item and item.get("pk", {}).get("S", "").startswith("texts#"))
 
 
 def _write_units(item: Item | None) -> int:

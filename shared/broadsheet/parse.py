@@ -95,15 +95,11 @@ class UnfinishedError(BroadsheetError):
 
 
 class _MovedError(BroadsheetError):
-    """A redirect to another origin: that has a robots.txt, and maybe a host's turn, of its own."""
+    """A redirect: another request, maybe to an origin that has a robots.txt and a turn of its own."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url, "moved")
         self.url = url
-
-
-class _DisallowedError(BroadsheetError):
-    """A redirect to where robots.txt doesn't want us."""
 
 
 class _Item(msgspec.Struct, frozen=True):
@@ -242,7 +238,9 @@ class Parser:
         try:
             while waiting and not visit.pause and self._may_ask(visit):
                 outcome = self._guarded(waiting[0], partial(self._step, visit, waiting[0]))
-                if outcome is not None:
+                if isinstance(outcome, _Item):
+                    waiting[0] = outcome
+                elif outcome is not None:
                     waiting.pop(0)
                     outcomes.append(outcome)
         finally:
@@ -261,8 +259,9 @@ class Parser:
             self._sleep(visit.delay)
         return True
 
-    def _step(self, visit: _Visit, item: _Item) -> Outcome | _Fetched | None:
-        """One request to the host: its robots.txt (None: the item is still to come) or the item's page."""
+    def _step(self, visit: _Visit, item: _Item) -> Outcome | _Fetched | _Item | None:
+        """One request to the host: its robots.txt (None: the item is still to come) or the item's page, which may have
+        moved (the item as it is to come then)."""
         url = item.message.url
         try:
             robots, asked = self._robots_of(url, visit)
@@ -277,7 +276,7 @@ class Parser:
             return None
         if not robots.allows(url, AGENT):
             return self._without_page(item, "robots-disallowed")
-        return self._page(item, visit, robots)
+        return self._page(item, visit)
 
     def _trouble(self, visit: _Visit, error: FetchTransient) -> None:
         """Leave a troubled host alone: as long as it asks, or half the retry delay, doubling to 10 minutes
@@ -334,18 +333,15 @@ class Parser:
 
     # ---- one page ------------------------------------------------------------------------------------------------
 
-    def _page(self, item: _Item, visit: _Visit, robots: Robots) -> Outcome | _Fetched:
+    def _page(self, item: _Item, visit: _Visit) -> Outcome | _Fetched | _Item:
         """Fetch a page and commit its article, at once or when it is archived.
 
-        Redirects are followed as far as `robots` governs them.
+        A redirect is another request, for which the host's delay holds.
         """
         message = item.message
 
         def follow(url: str) -> None:
-            if _origin(url) != _origin(message.url):
-                raise _MovedError(url)
-            if not robots.allows(url, AGENT):
-                raise _DisallowedError(url, "robots-disallowed")
+            raise _MovedError(url)
 
         agent = self._source(message).user_agent
         visit.requests += 1
@@ -362,24 +358,32 @@ class Parser:
         except FetchError as error:
             return self._without_page(item, error.reason, error.detail)
         except _MovedError as moved:
+            visit.failures = 0
             return self._elsewhere(item, moved.url)
-        except _DisallowedError as disallowed:
-            return self._without_page(item, "robots-disallowed", disallowed.subject)
         visit.failures = 0
         if response.status == 304:
             return self._outcome(item, "unchanged", "not-modified")
-        if _is_home(response.url) and not _is_home(message.url):
-            return self._without_page(item, "moved-to-home-page", response.url)
         return self._after_fetch(item, response)
 
-    def _elsewhere(self, item: _Item, url: str) -> Outcome:
-        """The page moved to another origin: go on there, when it is that host's turn."""
+    def _elsewhere(self, item: _Item, url: str) -> Outcome | _Item:
+        """The page moved: go on there, next on this visit or, on another origin, when it is that host's turn."""
         message = item.message
+        if _is_home(url) and not _is_home(message.url):
+            return self._without_page(item, "moved-to-home-page", url)
         if message.hops >= MAX_HOPS:
             return self._without_page(item, "too-many-redirects", url)
+        here = _origin(url) == _origin(message.url)
         moved = msgspec.structs.replace(
-            message, url=url, hops=message.hops + 1, not_before=0.0, place=0.0, reason="moved"
+            message,
+            url=url,
+            found_at=message.found_at or message.url,
+            hops=message.hops + 1,
+            not_before=0.0,
+            place=message.place if here else 0.0,
+            reason="moved",
         )
+        if here:
+            return msgspec.structs.replace(item, message=moved)
         return self._send_again([(item, moved)])[0]
 
     def _after_fetch(self, item: _Item, response: Response) -> Outcome | _Fetched:
@@ -486,8 +490,9 @@ class Parser:
             )
             record, new = self._commit_new(doc, message, validators)
         if message.id != record.id:
+            found_at = message.found_at or message.url
             self._articles.put_alias(
-                message.id, record, url=message.url, source=message.source, first_seen=message.first_seen
+                message.id, record, url=found_at, source=message.source, first_seen=message.first_seen
             )
         if not new:
             return self._known(item, record)
@@ -567,7 +572,7 @@ class Parser:
             return self._from_feed(item, reason, raw=raw)
         self._articles.put_unavailable(
             message.id,
-            url=message.url,
+            url=message.found_at or message.url,
             source=message.source,
             first_seen=message.first_seen,
             reason=reason,

@@ -68,8 +68,8 @@ class ArticleMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     """One article URL on its way to parse.
 
     `first_seen` decides the object's key, so it never changes on the way. `attempt` counts failed fetches only:
-    waiting for a host's turn is no failure. `hops` counts redirects
-    to other hosts, where the message goes on. `not_before` is in epoch seconds, as is `place`, its time in the line of
+    waiting for a host's turn is no failure. `hops` counts redirects, after which `url` is where to go on, and
+    `found_at` what it was before the first. `not_before` is in epoch seconds, as is `place`, its time in the line of
     those that wait for its host. `trace` follows the article through every log line. With `revisit` the article is
     there already, and its page is asked whether it is another now than those say.
     """
@@ -84,6 +84,7 @@ class ArticleMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     entry: FeedEntry | None = None
     attempt: int = 0
     hops: int = 0
+    found_at: str = ""
     not_before: float = 0
     place: float = 0
     reason: str = ""

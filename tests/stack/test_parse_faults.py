@@ -1,5 +1,6 @@
 """What one message, record, host or call does wrong stays its own trouble: every message ends in one outcome."""
 
+import json
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -280,7 +281,8 @@ class Redirecting(Scripted):
         deadline: float | None = None,
         beginning: int | None = None,
     ) -> Response:
-        if not url.endswith("/robots.txt"):
+        if not url.endswith("/robots.txt") and url != self.target:
+            self.asked.append(url)
             assert before_redirect is not None
             before_redirect(self.target)
             url = self.target
@@ -291,7 +293,41 @@ def test_a_redirect_to_where_robots_forbid_is_not_followed(cloud: Cloud) -> None
     client = Redirecting(f"{HOST}/private/9", robots=b"User-agent: *\nDisallow: /private/")
     outcome = parse(cloud, client, [message(1)])["m0"]
     assert (outcome.status, outcome.reason) == ("unavailable", "robots-disallowed")
-    assert client.asked == [f"{HOST}/robots.txt"]
+    assert client.asked == [f"{HOST}/robots.txt", message(1).url]
+
+
+def test_a_redirect_on_the_same_host_is_followed_after_its_delay(cloud: Cloud) -> None:
+    client, slept = Redirecting(f"{HOST}/2026/9"), list[float]()
+    parser = parser_of(cloud, client, delay=0.5)
+    parser._sleep = slept.append
+    assert [one.status for one in parser.run([("m0", encode(message(1)))])] == ["stored"]
+    assert client.asked == [f"{HOST}/robots.txt", message(1).url, f"{HOST}/2026/9"]
+    assert slept == [0.5, 0.5]
+
+
+def test_a_redirect_goes_round_by_the_queue_where_the_delay_is_long(cloud: Cloud) -> None:
+    client = Redirecting(f"{HOST}/2026/9")
+    Hosts(cloud.dynamodb, cloud.state_table, run="other", lease=1).keep_robots(HOST, status=404, body=b"", now=NOW)
+    sent: list[str] = []
+    with before(cloud.sqs, "SendMessageBatch", lambda request: sent.append(request.body)):
+        outcome = parse(cloud, client, [message(1)], delay=9)["m0"]
+    assert (outcome.status, outcome.reason, outcome.retry_at) == ("postponed", "crawl-delay", NOW + 9)
+    assert client.asked == [message(1).url]
+    (entry,) = json.loads(sent[0])["Entries"]
+    moved = msgspec.structs.replace(decode(entry["MessageBody"], message_id="m"), not_before=0.0)
+    assert (moved.url, moved.id, moved.hops) == (client.target, message(1).id, 1)
+    cloud.dynamodb.delete_item(
+        TableName=cloud.state_table, Key={"pk": {"S": "host#news.example"}, "sk": {"S": "turn"}}
+    )  # the delay is over
+    assert statuses(parse(cloud, client, [moved])) == ["stored"]
+    aliases = [item for item in cloud.items(cloud.articles_table) if item["status"]["S"] == "alias"]
+    assert [(item["id"]["S"], item["url"]["S"]) for item in aliases] == [(message(1).id, message(1).url)]
+
+
+@pytest.mark.parametrize("target", [f"{HOST}/", "https://other.example/", "http://news.example/"])
+def test_a_redirect_to_a_home_page_says_that_the_article_is_gone(cloud: Cloud, target: str) -> None:
+    outcome = parse(cloud, Redirecting(target), [message(1)])["m0"]
+    assert (outcome.status, outcome.reason, outcome.detail) == ("unavailable", "moved-to-home-page", target)
 
 
 @pytest.mark.parametrize("target", ["https://other.example/2026/9", "http://news.example/2026/9"])

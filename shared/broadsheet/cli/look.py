@@ -8,7 +8,7 @@ import click
 from broadsheet import extract
 from broadsheet.cli.answers import json_option, show_json
 from broadsheet.cli.reach import CONTACT, allow_option, client_for, page_at
-from broadsheet.fetch import Client, FetchError, Response, Trace
+from broadsheet.fetch import Client, FetchError, FetchRefused, Limits, Response, Trace
 from broadsheet.parse import AGENT
 from broadsheet.robots import Robots, from_answer
 
@@ -89,36 +89,49 @@ def fetch_(url: str, *, explain: bool, contact: str, as_json: bool, allow: tuple
         click.echo(client.get(url).body, nl=False)
         return
     robots_url = "/".join(url.split("/")[:3]) + "/robots.txt"
-    robots, asked = _robots(client, robots_url)
+    robots, asked, missed = _robots(client, robots_url)
     delay = robots.crawl_delay(AGENT)
     failure: FetchError | None = None
+    allowed = robots.allows(url, AGENT)
     try:
+        if not allowed:
+            raise missed or FetchRefused(url, "robots-disallowed")
         response = client.get(url)
         trace = response.trace
     except FetchError as error:
         failure, trace = error, error.trace
     if as_json:
         told = {"reason": failure.reason} if failure else {"status": response.status, "bytes": len(response.body)}
-        rules = {"url": robots_url, "allows": robots.allows(url, AGENT), "crawl_delay": delay, "trace": asked}
-        show_json({"url": url, **told, "trace": trace, "robots": rules})
+        rules = {"url": robots_url, "allows": allowed, "crawl_delay": delay, "trace": asked}
+        show_json({"url": url, **told, "trace": trace, "robots": rules, "limits": client.limits})
         return
     click.secho(robots_url, bold=True)
     _show(asked)
-    click.echo(f"  {'allows' if robots.allows(url, AGENT) else 'disallows'} {url} to {AGENT}")
+    click.echo(f"  {'allows' if allowed else 'disallows'} {url} to {AGENT}")
     click.echo(f"  crawl delay: {delay:g} s" if delay is not None else "  no crawl delay")
     click.secho(url, bold=True)
+    click.echo(f"  {_caps(client.limits)}")
     _show(trace)
     if failure:
         raise failure
     click.echo(_summary(response))
 
 
-def _robots(client: Client, url: str) -> tuple[Robots, Trace]:
+def _robots(client: Client, url: str) -> tuple[Robots, Trace, FetchError | None]:
+    """The rules at `url`, how they were asked for, and why they weren't had."""
     try:
         response = client.get(url)
     except FetchError as error:
-        return from_answer(error.status or 503, b""), error.trace
-    return from_answer(response.status, response.body), response.trace
+        return from_answer(error.status or 503, b""), error.trace, error
+    return from_answer(response.status, response.body), response.trace, None
+
+
+def _caps(limits: Limits) -> str:
+    return (
+        f"may take {limits.connect_seconds:g} s to connect, {limits.first_byte_seconds:g} s to begin, "
+        f"{limits.total_seconds:g} s in all, {limits.redirects} redirects, {limits.header_bytes >> 10} KiB of headers, "
+        f"{limits.body_bytes >> 20} MiB as sent, {limits.decoded_bytes >> 20} MiB unpacked"
+    )
 
 
 def _show(trace: Trace) -> None:

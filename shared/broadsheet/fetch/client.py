@@ -48,7 +48,7 @@ class Client:
         resolve: Resolve = resolve,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self._limits = limits
+        self.limits = limits
         self._clock = clock
         self._connections = Connections(Gate(allowed_networks, resolve, limits.connect_seconds))
         self._defaults = {
@@ -76,7 +76,7 @@ class Client:
         `deadline` is an instant of the client's clock at which this ends, whatever the limits.
         `beginning` is how many bytes of the page will do: what comes after is not read, and no page is too large.
         """
-        call = Call(self._limits, math.inf if deadline is None else deadline - self._clock())
+        call = Call(self.limits, math.inf if deadline is None else deadline - self._clock())
         target = call.parsed(url)
         sent = self._headers(call, headers if beginning is None else {**(headers or {}), "accept-encoding": "identity"})
         hops: list[tuple[int, str]] = []
@@ -86,7 +86,7 @@ class Client:
                 break
             if answer.location is None:
                 raise call.refused("redirect-without-location", status=answer.status)
-            if len(hops) == self._limits.redirects:
+            if len(hops) == self.limits.redirects:
                 raise call.refused("too-many-redirects", f"more than {len(hops)}", status=answer.status)
             following = call.parsed(quote(answer.location.encode("latin-1"), safe=_ASCII), base=target.href)
             if origin_of(following) != origin_of(target) and any(name in sent for name in _CREDENTIALS):
@@ -121,7 +121,7 @@ class Client:
         Errors, trace and the response name only the host, since a webhook's URL is its password. Every post has its own
         connection: on one that was kept, a failure wouldn't tell whether the host had taken the message.
         """
-        call = Call(self._limits, math.inf, secret=True)
+        call = Call(self.limits, math.inf, secret=True)
         target = call.parsed(url)
         sent = self._headers(
             call, {"content-type": "application/json", "accept-encoding": "identity", **(headers or {})}

@@ -44,16 +44,34 @@ def test_extract_reads_a_file_and_names_it_when_it_holds_no_article(tmp_path: Pa
 
 
 def test_fetch_explains_robots_and_timings(site: SampleSite) -> None:
+    before = len(site.requests)
     result = run("fetch", "--explain", "--allow", "127.0.0.0/8", site.url("anzeiger", "redaktion-zieht-um"))
     assert "disallows" in result.output
     assert "crawl delay: 1 s" in result.output
     assert "resolved     127.0.0.1" in result.output
+    assert "redaktion-zieht-um.html: robots-disallowed" in result.output, "nor is it asked for"
+    assert result.exit_code == 1
+    assert [request.path for request in site.requests[before:]] == ["/robots.txt"]
+
+
+def test_fetch_explains_how_a_page_is_got_and_what_it_may_cost(site: SampleSite) -> None:
+    result = run("fetch", "--explain", "--allow", "127.0.0.0/8", site.url("qinghe", "late-letter"))
+    assert result.exit_code == 0
+    assert "may take 6 s to connect, 12 s to begin, 30 s in all, 5 redirects" in result.output
+    assert "8 MiB as sent, 16 MiB unpacked" in result.output
+    assert "answer       200 OK" in result.output
 
 
 def test_fetch_refuses_what_is_not_public_and_says_so(site: SampleSite) -> None:
     result = run("fetch", "http://127.0.0.1:8080/")
     assert result.exit_code == 1
     assert result.output.startswith("Error: http://127.0.0.1:8080/: address")
+
+
+def test_fetch_explains_why_robots_txt_was_not_had() -> None:
+    result = run("fetch", "--explain", "http://127.0.0.1:8080/")
+    assert result.exit_code == 1
+    assert "Error: http://127.0.0.1:8080/robots.txt: address-refused" in result.output
 
 
 STORY = (

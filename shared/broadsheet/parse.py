@@ -26,7 +26,7 @@ from broadsheet.archive import Archive, Bundle
 from broadsheet.article import Article, Origin, Reservation
 from broadsheet.errors import BroadsheetError
 from broadsheet.extract import ExtractionError
-from broadsheet.fetch import Client, FetchError, FetchTransient, Response
+from broadsheet.fetch import Client, FetchError, FetchRefused, FetchTransient, Response
 from broadsheet.hosts import BusyError, Hosts, Turn
 from broadsheet.mirror import MirrorError
 from broadsheet.originals import Originals
@@ -62,6 +62,8 @@ TIME_TO_COMMIT = 5.0  # of them, what no fetch may use up, however long its own 
 TIME_TO_WRITE = 2.0  # of these, what reading the page may not
 MAX_PAUSE = 600.0  # seconds a host in trouble is left alone, unless it asks for more itself
 ROBOTS_IN_MEMORY = 600.0  # seconds a warm function trusts its own copy before it reads the shared one
+
+_UNCONNECTED = ("address-refused", "port-refused")  # why the client doesn't even connect
 
 log = logging.getLogger("broadsheet.parse")
 
@@ -271,6 +273,8 @@ class Parser:
         except FetchTransient as error:
             self._trouble(visit, error)
             return self._after_failure(item, error)
+        except FetchRefused as error:
+            return self._without_page(item, error.reason, error.detail)
         visit.delay = max(visit.delay, min(robots.crawl_delay(AGENT) or 0.0, MAX_CRAWL_DELAY))
         if asked:
             return None
@@ -326,6 +330,8 @@ class Parser:
         except FetchTransient:
             raise
         except FetchError as error:
+            if error.reason in _UNCONNECTED and not any(step.what == "redirect" for step in error.trace):
+                raise  # nor would any page of that host be asked for
             # What isn't there forbids nothing (RFC 9309 §2.3.1.3), nor do redirects without end; what we refuse to read
             # may forbid anything.
             return error.status or (404 if error.reason == "too-many-redirects" else 503), b""

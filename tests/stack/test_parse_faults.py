@@ -13,7 +13,7 @@ from botocore.exceptions import ClientError
 from broadsheet.apart import Apart
 from broadsheet.archive import Archive
 from broadsheet.article import Reservation
-from broadsheet.fetch import Client, FetchGone, FetchTransient, Response
+from broadsheet.fetch import Client, FetchGone, FetchRefused, FetchTransient, Response
 from broadsheet.hosts import Hosts
 from broadsheet.originals import Originals
 from broadsheet.parse import Outcome, Parser
@@ -322,6 +322,12 @@ def test_a_redirect_goes_round_by_the_queue_where_the_delay_is_long(cloud: Cloud
     assert statuses(parse(cloud, client, [moved])) == ["stored"]
     aliases = [item for item in cloud.items(cloud.articles_table) if item["status"]["S"] == "alias"]
     assert [(item["id"]["S"], item["url"]["S"]) for item in aliases] == [(message(1).id, message(1).url)]
+
+
+@pytest.mark.parametrize("reason", ["address-refused", "port-refused"])
+def test_a_host_we_refuse_to_connect_to_is_told_by_that(cloud: Cloud, reason: str) -> None:
+    outcome = parse(cloud, Scripted(lambda url: FetchRefused(url, reason, "10.0.0.1")), [message(1)])["m0"]
+    assert (outcome.status, outcome.reason, outcome.detail) == ("unavailable", reason, "10.0.0.1")
 
 
 @pytest.mark.parametrize("target", [f"{HOST}/", "https://other.example/", "http://news.example/"])

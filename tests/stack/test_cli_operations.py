@@ -1,15 +1,18 @@
 """`status`, `article`, `enqueue` and `export`, over the sample site's articles in the embedded AWS."""
 
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import boto3
+import duckdb
+import jsonschema  # type: ignore[import-untyped]  # ships none
 import pytest
 from click.testing import CliRunner, Result
 
-from broadsheet import mirror
+from broadsheet import contract, mirror
 from broadsheet.cli import export, main
 from broadsheet.queue import decode
 from broadsheet.store import record_from_item
@@ -17,8 +20,11 @@ from local.embedded import EmbeddedAws
 from local.receiver import Receiver
 from local.site import SampleSite
 from local.watch import Watch
+from tests.browser import Browser
 
 FAST = {"FetchSeconds": "1", "RetryDelay": "1", "AllowedNetworks": "127.0.0.0/8", "RawArchive": "on"}
+
+CORPUS = Path(__file__).parents[3] / "shared" / "corpus" / "seed"  # beside the checkout, if at all
 
 
 class World:
@@ -199,3 +205,41 @@ def test_seed_documents_hold_what_an_import_reads_back(world: World, tmp_path: P
         document = mirror.read(path.read_bytes(), name=path.name)
         assert mirror.to_article(document).title in titles
         assert document.timestamp.isoformat()[:16] == world.records[path.stem].first_seen[:16]
+
+
+def test_every_article_is_valid_queried_and_read(world: World, browser: Browser, tmp_path: Path) -> None:
+    """Those of the site, and seed documents: by programs, by analysts, and by people on a phone and at a desk."""
+    for path in CORPUS.glob("*.txt"):
+        assert "1 stored" in run("import", str(path), "--source", "courier").output
+    published = world.aws.invoke("PublishFunction", {"job": "publish", "everything": True})
+    assert published.error is None, published.trace
+    s3, bucket = world.aws.client("s3"), world.aws.resource("Bucket")
+    listed = [found["Key"] for found in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    objects = {key: s3.get_object(Bucket=bucket, Key=key)["Body"].read() for key in listed}
+
+    articles = {key: json.loads(body) for key, body in objects.items() if key.startswith("articles/")}
+    assert len(articles) == len(world.stored) + len(list(CORPUS.glob("*.txt")))
+    validator = jsonschema.Draft202012Validator(contract.schema())
+    assert [(key, error.message) for key, one in articles.items() for error in validator.iter_errors(one)] == []
+
+    for key in listed:
+        if key.endswith(".parquet"):
+            (tmp_path / key).parent.mkdir(parents=True)
+            (tmp_path / key).write_bytes(objects[key])
+    rows = duckdb.execute(f"SELECT id, title, text FROM read_parquet('{tmp_path}/**/*.parquet')").fetchall()
+    assert sorted(rows) == sorted((one["id"], one["title"], one["text"]) for one in articles.values())
+
+    titles = {(one["source"], one["title"]) for one in articles.values()}
+    for key in [key for key in listed if key.endswith(".html")]:
+        source = key.split("/")[1]
+        for width, scheme in itertools.product((320, 1280), ("light", "dark")):
+            with browser.page(width, mobile=width == 320) as page:
+                page.scheme(scheme)
+                page.show(objects[key].decode())
+                shown, wide, needed, scripts = page.evaluate(
+                    "[document.body.innerText, document.documentElement.clientWidth, "
+                    "document.documentElement.scrollWidth, document.scripts.length]"
+                )
+                assert (needed, scripts, page.errors) == (wide, 0, []), key
+                missing = [title for id, title in titles if id == source and title not in shown]
+                assert missing == [], key

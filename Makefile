@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PYTHONPATH := shared
 
 .DEFAULT_GOAL := help
-.PHONY: help run test browser proof soak bench-extraction lint lock clean
+.PHONY: help run test test-code test-built browser proof soak bench-extraction lint lock clean
 
 include sam.mk
 
@@ -22,8 +22,15 @@ $(VENV)/.ready: requirements-dev.txt
 run: $(VENV)/.ready ## the pipeline over a sample site; FEED=<url> for a real feed, SEED=<file> for a seed document
 	@$(BIN)/python -m local $(if $(FEED),--feed '$(FEED)') $(if $(SEED),--seed '$(SEED)')
 
-test: lint ## lint, types and every test
-	$(BIN)/pytest
+# Docker and the local AWS mostly wait: what needs them runs beside the rest. Both halves want ministack, made before.
+test: lint $(if $(PYTHON313),.venv-ministack/.ready) ## lint, types and every test
+	@$(MAKE) --no-print-directory --jobs=2 test-code test-built
+
+test-code: $(VENV)/.ready ## all tests but those of what is built
+	$(BIN)/pytest --ignore=tests/sam --ignore=tests/deploy
+
+test-built: $(VENV)/.ready ## what is built: layers, the template's checks, sam local invoke, sam deploy
+	$(BIN)/pytest tests/sam tests/deploy
 
 browser: ## a Chromium for the tests that look at pages, from Debian's packages; as root
 	@for name in chromium-headless-shell chromium google-chrome; do command -v $$name && exit; done; \

@@ -81,12 +81,13 @@ def _of_tdm(values: Mapping[str, str], kind: WitnessKind, url: str) -> Iterator[
 
 
 def _directives(header: str) -> Iterator[str]:
-    """The directives of X-Robots-Tag that are for everybody or for us; an agent's name governs what follows it."""
-    ours = True
-    for part in header.split(","):
-        directive = part
-        if (match := _FOR.fullmatch(part)) and match[1].lower() not in _WITH_VALUE:
-            ours = match[1].lower() == _AGENT
-            directive = match[2]
-        if ours:
-            yield directive.strip().lower()
+    """X-Robots-Tag's directives for everybody or for us; an agent's name governs what follows it in its line."""
+    for line in header.splitlines():
+        ours = True
+        for part in line.split(","):
+            directive = part
+            if (match := _FOR.fullmatch(part)) and match[1].lower() not in _WITH_VALUE:
+                ours = match[1].lower() == _AGENT
+                directive = match[2]
+            if ours:
+                yield directive.strip().lower()

@@ -17,6 +17,9 @@ _PIECE = 64 * 1024  # bytes read at a time
 _MAX_PIECES = 50_000  # an 8 MiB body in 64 KiB pieces has 128; one in one-byte chunks would cost seconds of CPU
 _DRAIN_BYTES = 64 * 1024  # a short answer we don't want is read to its end, which is cheaper than a new connection
 _DRAIN_SECONDS = 1.0
+# Lists among the headers that are read somewhere: sent in several lines, they add up. They stay lines, for a robot's
+# name in X-Robots-Tag governs the rest of its own alone.
+_LISTS = frozenset({"cache-control", "link", "x-robots-tag"})
 
 
 class Request(NamedTuple):
@@ -34,7 +37,11 @@ class Answer:
 
     def __init__(self, status: int, headers: HTTPHeaderDict, body: bytes) -> None:
         self.status = status
-        self.headers = {name.lower(): value for name, value in headers.items()}
+        self.headers = {
+            name.lower(): ",\n".join(values) if name.lower() in _LISTS else values[-1]  # RFC 9110 §5.3
+            for name in headers
+            if (values := headers.getlist(name))
+        }
         self.location = next(iter(headers.getlist("location")), None)
         self.body = body
 

@@ -54,6 +54,10 @@ def test_a_pages_own_words(head: str, found: dict[str, object]) -> None:
         ({"x-robots-tag": "noarchive, nofollow"}, {"noarchive": (True, "header", "x-robots-tag: noarchive")}),
         ({"x-robots-tag": "otherbot: noarchive"}, {}),
         (
+            {"x-robots-tag": "otherbot: nofollow,\nnoarchive"},
+            {"noarchive": (True, "header", "x-robots-tag: noarchive")},
+        ),
+        (
             {"x-robots-tag": "otherbot: noindex, broadsheet: noarchive"},
             {"noarchive": (True, "header", "x-robots-tag: noarchive")},
         ),

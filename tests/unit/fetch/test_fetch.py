@@ -75,6 +75,13 @@ def test_headers_of_the_caller_go_over_ours(client_for: Callable[..., Client]) -
     assert server.asked[0].headers["accept-language"] == "zh"
 
 
+def test_headers_sent_in_several_lines(client_for: Callable[..., Client]) -> None:
+    told = {"X-Robots-Tag": "noarchive", "X-ROBOTS-TAG": "nofollow", "ETag": '"1"', "ETAG": '"2"'}
+    with serving(script({"/": answer(b"", headers=told)})) as server:
+        headers = client_for(server).get(server.url()).headers
+    assert (headers["x-robots-tag"], headers["etag"]) == ("noarchive,\nnofollow", '"2"')
+
+
 def test_an_unchanged_page(client_for: Callable[..., Client]) -> None:
     with serving(script({"/": answer(status="304 Not Modified")})) as server:
         client = client_for(server)

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 WINDOW = 3 * 86400  # seconds: agencies' copy is reprinted within days
-MOST = 200_000  # texts a worker remembers, 300 bytes each: three days of two million articles a month
+MOST = 200_000  # texts a worker reads when it begins, 300 bytes each: three days of two million articles a month
+MORE = MOST // 4  # until it begins anew: were it fewer, it would read them all again every second
 FRESH = 1.0  # seconds until a worker looks again what others filed
 OVERLAP = 60  # seconds looked at again: an item is stamped before it is written, and seen later still
 PATIENCE = 1.0  # seconds that a copy waits for another's commit: ten times what one usually takes
@@ -49,10 +50,12 @@ class Originals:
         self._looked = 0.0
         self._changed = threading.Condition()
         self._committing: list[int] = []
+        self._unsaved: list[bytes] = []
         self._read_whole: dict[str, dict[str, bytes]] = {}  # days, to remove from
         self._forget_all()
 
     def _forget_all(self) -> None:
+        self._read_until = 0.0
         self._items: set[str] = set()  # that were read
         self._texts: list[tuple[int, str]] = []  # signature, article's id
         self._filed = array("d")  # epoch seconds, of each
@@ -60,7 +63,6 @@ class Originals:
         # worker that begins reads a hundred thousand texts.
         self._latest = array("I", bytes(4 * reprints.ALL_BANDS))
         self._before = array("I")
-        self._unsaved: list[bytes] = []
 
     @contextmanager
     def in_turn(self, signature: int) -> Iterator[None]:
@@ -151,18 +153,19 @@ class Originals:
         try:
             if now - self._looked < FRESH:
                 return
-            if len(self._texts) > MOST:
-                self._forget_all()
-                self._looked = 0.0
-            for item in self._since(max(self._looked - OVERLAP, now - WINDOW), now):
+            if len(self._texts) > MOST + MORE:
+                with self._changed:
+                    self._forget_all()
+            for item in self._since(max(self._read_until - OVERLAP, now - WINDOW), now):
                 if item["sk"] not in self._items:
                     self._items.add(item["sk"])
                     with self._changed:
                         for row in _rows(item["texts"]):
                             signature = int.from_bytes(row[ID:])
                             self._remember(signature, _id(row), item["expires_at"] - WINDOW)
-                if len(self._texts) > MOST:
+                if len(self._texts) > MOST and not self._read_until:
                     break
+            self._read_until = now
         except (ClientError, BotoCoreError) as error:
             log.warning("texts not read", extra={"reason": type(error).__name__})
         finally:

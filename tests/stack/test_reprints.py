@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from broadsheet import reprints
 from broadsheet.dynamo import from_item, to_item
-from broadsheet.originals import FRESH, MOST, ROW, WINDOW, Originals
+from broadsheet.originals import FRESH, ROW, WINDOW, Originals
 from broadsheet.store import Record
 from tests.stack.cloud import Cloud, KilledError, before, die, done_then_die
 from tests.stack.newsstand import HERALD, Newsstand, herald, item, opened, rss
@@ -166,14 +166,45 @@ def test_a_worker_sees_what_another_filed_meanwhile_and_reads_nothing_twice(stan
 
 def test_a_worker_remembers_so_many_and_then_begins_anew(stand: Newsstand, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("broadsheet.originals.MOST", 5)
+    monkeypatch.setattr("broadsheet.originals.MORE", 4)
     originals = Originals(stand.cloud.dynamodb, stand.cloud.state_table)
-    for n in range(12):
+    most, begun = 0, 0
+    for n in range(24):
         now = stand.now + n * 60
         originals.file(n << 200, id=f"text-{n}", now=now)
         originals.save(now=now)
+        before_it = len(originals._texts)
         assert originals.find(n << 200, id="", now=now + FRESH)
-        assert len(originals._texts) <= MOST
-    assert len(originals._texts) <= 7
+        begun += len(originals._texts) < before_it
+        most = max(most, len(originals._texts))
+    assert most <= 10
+    assert begun <= 6, "it is not to read all it has room for at every look"
+
+
+def test_beginning_anew_files_what_is_not_saved_yet(stand: Newsstand, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("broadsheet.originals.MOST", 0)
+    monkeypatch.setattr("broadsheet.originals.MORE", 0)
+    was = filed(stand)
+    originals = Originals(stand.cloud.dynamodb, stand.cloud.state_table)
+    originals.file(7 << 200, id="text-7", now=stand.now)
+    originals.find(8 << 200, id="", now=stand.now)
+    originals.save(now=stand.now)
+    assert filed(stand) == was + 1
+
+
+def test_a_worker_whose_first_look_failed_reads_all_at_its_next(stand: Newsstand) -> None:
+    (first,) = stand.stored
+    text = reprints.signature("\n\n".join(STORY))
+    assert text is not None
+    originals = Originals(stand.cloud.dynamodb, stand.cloud.state_table)
+    later = stand.now + 600
+
+    def refuse(_: object) -> None:
+        raise ClientError({"Error": {"Code": "InternalServerError", "Message": "not now"}}, "Query")
+
+    with before(stand.cloud.dynamodb, "Query", refuse):
+        assert originals.find(text, id="another", now=later) is None
+    assert originals.find(text, id="another", now=later + FRESH) == first.id
 
 
 def test_what_was_forgotten_is_linked_to_no_more_by_whoever_remembers_it(stand: Newsstand) -> None:

@@ -399,6 +399,8 @@ class Parser:
         try:
             reading = read_answer(response, message, self._source(message), self._read)
         except (ExtractionError, MirrorError) as error:
+            if message.revisit:  # not archived: no document tells when it came, by which `forget` would find it
+                return self._without_page(item, error.reason, error.detail)
             finish = partial(self._without_page, item, error.reason, error.detail)
         else:
             withheld = reading.withheld

@@ -1,6 +1,7 @@
 """Pages asked for again: when a source wishes it, politely, for little where nothing changed, and never to a loss."""
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from typing import Any
 
 import pytest
@@ -8,7 +9,9 @@ import pytest
 from broadsheet.archive import Archive
 from broadsheet.article import Article
 from broadsheet.changes import MOST_UNTOLD, is_revision
+from broadsheet.cli.reparse import Reread, _Desk
 from broadsheet.queue import decode
+from broadsheet.source import Sources
 from broadsheet.store import Record
 from tests.hostile.loopback import answer
 from tests.stack.cloud import Cloud, KilledError, before, die, done_then_die
@@ -183,6 +186,28 @@ def test_only_what_changed_is_archived_once_more(stand: Newsstand) -> None:
     made = stand.articles.read(only(stand).s3_key or "")
     assert made.raw
     assert Archive(stand.cloud.s3, stand.cloud.bucket).read(made.raw).response.body == page(NEWER)
+
+
+def test_a_page_that_is_no_article_any_more_is_in_no_archive(stand: Newsstand) -> None:
+    """No document tells when it was fetched, by which `forget` could find it."""
+    stand.archive = True
+    stand.pages[URL] = answer(b"<html><body><p>.</p></body></html>", headers={"Content-Type": "text/html"})
+    stand.later(1.01)
+    assert stand.refetch() == 1
+    assert only(stand).revision == 1
+    assert [key for key in stand.cloud.keys() if key.startswith("raw/")] == []  # noqa: SIM118 - no dict
+
+
+def test_reading_anew_keeps_what_the_feed_had_said_before(stand: Newsstand) -> None:
+    stand.archive = True
+    stand.pages[URL] = fresh(NEWER, '"2"')
+    stand.later(1.01)
+    stand.refetch()
+    made = stand.articles.read(only(stand).s3_key or "")
+    assert made.provenance["standfirst"].kind == "feed"
+    sources = Sources(sources=stand.sources)
+    with closing(_Desk(stand.articles, Archive(stand.cloud.s3, stand.cloud.bucket), sources, write=False)) as desk:
+        assert desk.reread(made) == Reread(status="same", id=made.id, source=made.source, url=made.url)
 
 
 def test_a_page_that_always_reads_otherwise_has_an_end() -> None:

@@ -14,6 +14,7 @@ from typing import Any, Literal
 import click
 import msgspec
 
+from broadsheet import feedtext
 from broadsheet.apart import PATIENCE, Apart, LateError, Task
 from broadsheet.archive import Archive, ArchiveError
 from broadsheet.article import Article
@@ -145,13 +146,14 @@ class _Desk:
         id = page.message.source
         source = self._sources.source(id) or Source(id=id, name=id, url=page.message.url)
         reading = read_answer(page.response, page.message, source, self._read)
+        article = feedtext.carried_over(reading.article, there) if page.message.revisit else reading.article
         return document(
-            reading.article,
+            article,
             id=there.id,
             source=there.source,
             first_seen=there.first_seen,
             fetched_at=there.fetched_at,
-            summary=summarize(reading.article),
+            summary=summarize(article),
             origin=reading.origin,
             withheld=reading.withheld,
             raw=raw,

@@ -26,6 +26,7 @@ from broadsheet.channels.wording import context, fit, headline, inert, lead, lin
 _TITLE, _BODY = 250, 2500  # characters, where a service doesn't want less
 _DIGEST, _DIGEST_TITLE = 2000, 120
 _SECONDS = 10.0  # for an answer; then Apprise waits no longer
+_PAUSE = 0.3  # seconds between a digest's parts, 15 of them at 140 characters; Apprise's 5.5 leave time for two
 _STATUS = re.compile(r"\berror=(\d{3})\b")  # how its services log an HTTP status
 _MISSING = "Apprise isn't installed: pip install 'broadsheet[apprise]', and for the stack see docs/deploying.md#apprise"
 
@@ -93,6 +94,7 @@ def post(channel: Channel, announcement: Announcement, _http: Http) -> Receipt:
     if isinstance(announcement, Digest):
         message = render(announcement)
         service.overflow_mode = apprise.OverflowMode.SPLIT
+        service.request_rate_per_sec = min(_PAUSE, service.request_rate_per_sec)
     else:
         message = _message(announcement, min(_TITLE, service.title_maxlen), min(_BODY, service.body_maxlen))
     result = services.notify(**message, body_format="text", timeout=_SECONDS, log_level=logging.WARNING)

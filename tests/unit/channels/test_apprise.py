@@ -122,11 +122,16 @@ def test_a_digest_a_service_has_no_room_for_comes_in_parts(
     from apprise.plugins.custom_json import NotifyJSON
 
     monkeypatch.setattr(NotifyJSON, "body_maxlen", 280)
+    monkeypatch.setattr(NotifyJSON, "request_rate_per_sec", 5.5)  # seconds, in spite of its name; most services' own
+    slept: list[float] = []
+    monkeypatch.setattr("apprise.url.time.sleep", slept.append)
     items = [msgspec.structs.replace(announcement, article_id=f"a{n}", url=f"https://n.example/{n}") for n in range(9)]
     with listening(lambda _: Answer(200)) as service:
         post("room", "apprise", address(service.url), compose(items, delivery_id="d"), wire)
     parts = [posted.json["message"] for posted in service.posts]
     assert len(parts) > 1
+    assert len(slept) >= len(parts) - 1
+    assert sum(slept) <= apprise._SECONDS / 2, "else Apprise gives up in the middle, and all parts come again"
     assert all(len(part) <= 280 for part in parts)
     assert all(f"https://n.example/{n}" in "".join(parts) for n in range(9))
 

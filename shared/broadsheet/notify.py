@@ -345,7 +345,7 @@ class Notifier:
             if not fresh or fresh == before:
                 return
             if len(fresh) > (1 if channel.digest else channel.burst):
-                yield fresh
+                yield fresh[:MOST_IN_A_DIGEST]
                 if channels.interval(channel.kind):
                     return
                 before = fresh

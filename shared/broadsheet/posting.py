@@ -144,7 +144,7 @@ class Poster:
         """Wait for the channel's rate, which all runs share; if others were quicker, when it is free again."""
         if not (seconds := interval(channel)):
             return None
-        while (wait := self._wait(channel)) <= SOON:
+        while (wait := self._wait(channel)) <= SOON and self._clock() + wait + TIME_FOR_A_POST <= self._deadline:
             self._sleep(wait)
             self.waited += wait
             now = self._clock()

@@ -4,6 +4,8 @@ from itertools import pairwise
 
 import pytest
 
+from broadsheet.deliveries import Telling
+from broadsheet.posting import TIME_FOR_A_POST
 from tests.stack.cloud import Cloud, KilledError, before, done_then_die, lose_answer, unpatient
 from tests.stack.newsroom import NOW, Newsroom
 from tests.unit.channels.loopback import Answer, Posted
@@ -65,6 +67,18 @@ def test_a_run_that_is_outrun_again_and_again_leaves_the_rest_to_the_next(room: 
     assert room.state(1).status == "sent"
 
 
+def test_a_run_waits_for_no_turn_that_leaves_no_time_for_the_post(room: Timed) -> None:
+    room.pending(1)
+
+    def outrun(_: object) -> None:
+        room.deliveries.take_turn("room", now=room.now, interval=1.0)
+
+    with before(room.cloud.dynamodb, "UpdateItem", outrun, nth=2):
+        room.run(seconds=TIME_FOR_A_POST + 0.5)
+    assert room.posts == []
+    assert (room.state(1).status, room.state(1).reason, room.state(1).attempts) == ("pending", "rate", 0)
+
+
 def test_a_turn_whose_answer_was_lost_is_ours(room: Timed, monkeypatch: pytest.MonkeyPatch) -> None:
     unpatient(monkeypatch)
     room.pending(1)
@@ -103,6 +117,21 @@ def test_a_program_is_told_in_one_run_as_fast_as_it_takes_it_with_few_reads(clou
     reads = [name for name in asked if name in ("GetItem", "BatchGetItem", "Query")]
     assert len(reads) < 20
     assert asked.count("UpdateItem") == 2 * 215 + 3  # a claim and its settlement each, and each digest's own
+
+
+def test_what_becomes_due_while_it_is_told_is_claimed_a_hundred_at_a_time(cloud: Cloud) -> None:
+    room = Newsroom(cloud, SOURCES.replace("KIND", "webhook").replace("burst: 1000", "burst: 10"))
+    room.pending(*range(10))
+    later = [Telling(room.commit(n).id) for n in range(10, 130)]
+
+    def more(_: Posted) -> Answer:
+        while later:
+            room.deliveries.open(later.pop(), "room", now=room.now)
+        return Answer(200)
+
+    room.judges["room"] = more
+    room.run()
+    assert {room.state(n).status for n in range(130)} == {"sent"}
 
 
 def test_a_program_that_takes_nothing_is_not_asked_again_and_again(cloud: Cloud) -> None:

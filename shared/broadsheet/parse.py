@@ -589,10 +589,11 @@ class Parser:
         return self._outcome(item, "unavailable", reason, detail=detail)
 
     def _from_feed(self, item: _Item, reason: str, *, raw: RawPage | None = None) -> Outcome:
+        """Commit what the feed said under the address it gave: where that led, all articles may meet at one wall."""
         message = item.message
         assert message.entry is not None  # noqa: S101 - both callers have looked
-        language = self._source(message).language
-        article = feedtext.to_article(message.entry, message.url, language=language, read=self._fragment)
+        url, language = message.found_at or message.url, self._source(message).language
+        article = feedtext.to_article(message.entry, url, language=language, read=self._fragment)
         return self._commit(item, article, origin="feed", reason=reason, raw=raw)
 
     def _after_failure(self, item: _Item, error: FetchTransient) -> Outcome:

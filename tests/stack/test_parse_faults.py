@@ -330,6 +330,17 @@ def test_a_host_we_refuse_to_connect_to_is_told_by_that(cloud: Cloud, reason: st
     assert (outcome.status, outcome.reason, outcome.detail) == ("unavailable", reason, "10.0.0.1")
 
 
+def test_articles_that_all_lead_to_one_wall_keep_their_own_address_and_their_feeds_text(cloud: Cloud) -> None:
+    wall = Redirecting(f"{HOST}/subscribe", robots=b"User-agent: *\nDisallow: /subscribe")
+    texts = [
+        FeedEntry(title=f"Ferry report {n}", html=pack(f"<p>{f'Ferry {n} sailed. ' * 40}</p>" * 3)) for n in (1, 2)
+    ]
+    outcomes = parse(cloud, wall, [message(n, entry=texts[n - 1]) for n in (1, 2)])
+    assert [(one.status, one.origin, one.reason, one.id) for one in outcomes.values()] == [
+        ("stored", "feed", "robots-disallowed", message(n).id) for n in (1, 2)
+    ]
+
+
 @pytest.mark.parametrize("target", [f"{HOST}/", "https://other.example/", "http://news.example/"])
 def test_a_redirect_to_a_home_page_says_that_the_article_is_gone(cloud: Cloud, target: str) -> None:
     outcome = parse(cloud, Redirecting(target), [message(1)])["m0"]

@@ -31,7 +31,7 @@ import msgspec
 from botocore.exceptions import BotoCoreError, ClientError
 
 from broadsheet.errors import BroadsheetError
-from broadsheet.fetch import VERSION, Response
+from broadsheet.fetch import LINES, VERSION, Response
 from broadsheet.queue import ArticleMessage, MessageError, decode, encode
 from broadsheet.store import RawPage
 
@@ -159,7 +159,11 @@ class Archive:
 def _packed(message: ArticleMessage, response: Response, at: datetime) -> bytes:
     known = {status.value: status.phrase for status in HTTPStatus}
     status = f"HTTP/1.1 {response.status} {known.get(response.status, '')}"
-    headers = [(f"{_PREFIX}{name}" if name in _CODING else name, value) for name, value in response.headers.items()]
+    headers = [
+        (f"{_PREFIX}{name}" if name in _CODING else name, line)
+        for name, value in response.headers.items()
+        for line in value.split(LINES)
+    ]
     answer = _http(status, [*headers, ("content-length", str(len(response.body)))]) + response.body
     parts = urlsplit(response.url)
     path = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
@@ -231,7 +235,10 @@ def _pages(body: bytes, subject: str) -> Iterator[tuple[tuple[int, int], Page]]:
 
 
 def _response(record: Any, body: bytes) -> Response:
-    headers = {name.lower(): value for name, value in record.http_headers.headers}
+    headers: dict[str, str] = {}
+    for name, line in record.http_headers.headers:
+        known = headers.get(name.lower())
+        headers[name.lower()] = line if known is None else f"{known}{LINES}{line}"
     headers.pop("content-length", None)
     return Response(
         url=record.rec_headers.get_header("WARC-Target-URI"),

@@ -89,7 +89,7 @@ def test_what_was_coded_is_kept_decoded_and_says_so(cloud: Cloud) -> None:
     bundle = archive.Bundle(now=NOW)
     response = msgspec.structs.replace(
         Scripted(page).get(message(1).url),
-        headers={"content-encoding": "gzip", "content-length": "12", "x-robots-tag": "noai,\r\n noindex"},
+        headers={"content-encoding": "gzip", "content-length": "12", "x-robots-tag": "noai,\r\n noindex,\nother: noai"},
     )
     place = bundle.add(message(1), response, now=NOW)
     assert place
@@ -98,7 +98,9 @@ def test_what_was_coded_is_kept_decoded_and_says_so(cloud: Cloud) -> None:
     assert body == response.body
     found = kept(cloud).read(place).response
     assert found.body == response.body
-    assert found.headers == {"content-encoding": "gzip", "content-length": "12", "x-robots-tag": "noai, noindex"}
+    # Folded is one line, and two lines are two: what an agent's name governs ends with its own.
+    reserved = "noai, noindex,\nother: noai"
+    assert found.headers == {"content-encoding": "gzip", "content-length": "12", "x-robots-tag": reserved}
 
 
 @pytest.mark.parametrize("death", [die, done_then_die])

@@ -19,7 +19,7 @@ and kept, through the `gate` that judges addresses, over `sockets` that keep tim
 has cost so far, `answers` what it brought, `errors` what went wrong.
 """
 
-from broadsheet.fetch.answers import RETRY_AFTER_CAP, Response, Validators, retry_after
+from broadsheet.fetch.answers import LINES, RETRY_AFTER_CAP, Response, Validators, retry_after
 from broadsheet.fetch.call import Limits
 from broadsheet.fetch.client import VERSION, Client, user_agent
 from broadsheet.fetch.errors import FetchDenied, FetchError, FetchGone, FetchRefused, FetchTransient, Step, Trace
@@ -27,6 +27,7 @@ from broadsheet.fetch.gate import resolve
 from broadsheet.fetch.sockets import Endpoint
 
 __all__ = [
+    "LINES",
     "RETRY_AFTER_CAP",
     "VERSION",
     "Client",

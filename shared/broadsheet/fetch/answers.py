@@ -10,6 +10,7 @@ import msgspec
 from broadsheet.fetch.errors import Trace
 
 RETRY_AFTER_CAP = 24 * 3600.0  # seconds; rss-fetcher honours no more, and a typo of ten years must not end a source
+LINES = ",\n"  # between the values of a header that came in several lines
 _PERMANENT_REDIRECTS = (301, 308)
 _SENDABLE = re.compile(r"[\x20-\x7e]{1,1000}")  # and as long as an item of ours may hold two of
 _CHARSET = re.compile(r""";\s*charset\s*=\s*["']?\s*([^\s;"',]+)""", re.IGNORECASE)

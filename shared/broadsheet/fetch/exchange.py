@@ -8,6 +8,7 @@ from urllib3 import HTTPHeaderDict, HTTPResponse
 from urllib3 import exceptions as urllib3_errors
 
 from broadsheet import codings
+from broadsheet.fetch.answers import LINES
 from broadsheet.fetch.call import Call
 from broadsheet.fetch.connections import Connection
 from broadsheet.fetch.errors import LOWER, Refusal
@@ -38,7 +39,7 @@ class Answer:
     def __init__(self, status: int, headers: HTTPHeaderDict, body: bytes) -> None:
         self.status = status
         self.headers = {
-            name.lower(): ",\n".join(values) if name.lower() in _LISTS else values[-1]  # RFC 9110 §5.3
+            name.lower(): LINES.join(values) if name.lower() in _LISTS else values[-1]  # RFC 9110 §5.3
             for name in headers
             if (values := headers.getlist(name))
         }

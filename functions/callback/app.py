@@ -30,7 +30,7 @@ def lambda_handler(event: dict[str, Any], _: LambdaContext) -> dict[str, Any]:
     A request that concerns nobody leaves neither a log line nor a metric: strangers may send as many as they like.
     """
     outcome = _outcome(event)
-    if outcome is not UNKNOWN:
+    if outcome.source:
         observability.count(metrics, COUNTED, [outcome.status])
         metrics.add_metric(name="Enqueued", unit="Count", value=outcome.enqueued)
         metrics.flush_metrics()

@@ -133,6 +133,6 @@ class Callback:
 
 
 def _told(outcome: Outcome) -> Outcome:
-    if outcome is not UNKNOWN:
+    if outcome.source:
         log.info(outcome.status, extra=msgspec.to_builtins(msgspec.structs.replace(outcome, challenge="")))
     return outcome

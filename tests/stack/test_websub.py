@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+import logging
 from collections.abc import Iterator, Mapping
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
@@ -304,12 +305,15 @@ def test_another_hub_is_another_subscription(stand: Newsstand, hub: Hub) -> None
     assert hub.push(feed(item(C)), path=old).answer == 404
 
 
-def test_a_source_that_is_gone_ends_its_subscription(stand: Newsstand, hub: Hub) -> None:
+def test_a_source_that_is_gone_ends_its_subscription_without_a_line(
+    stand: Newsstand, hub: Hub, caplog: pytest.LogCaptureFixture
+) -> None:
     stand.sources = (herald(id="gazette"),)
+    caplog.set_level(logging.INFO, "broadsheet.callback")
     with before(stand.cloud.dynamodb, "*", str) as calls:
         assert stand.callback().pushed(hub.path, {}, b"").answer == 410
         assert stand.callback().asked(hub.path, {}).answer == 404
-    assert calls == []
+    assert (calls, caplog.records) == ([], [])  # for anybody can ask after a source that isn't
 
 
 def test_links_in_headers_come_first(stand: Newsstand) -> None:

@@ -28,7 +28,7 @@ from broadsheet.polls import Polls
 from broadsheet.queue import Queue
 from broadsheet.shares import Share, Shares, dealt
 from broadsheet.source import Source, Sources
-from broadsheet.subscriptions import Subscriptions
+from broadsheet.subscriptions import HubError, Subscriptions
 from broadsheet.websub import Named, Subscription
 
 Status = Literal["found", "nothing-new", "not-modified", "failed", "busy", "incomplete", "unfinished"]
@@ -62,9 +62,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class _Visit(msgspec.Struct):
-    """How a visit to a host stands: visits in a row that found it in trouble, seconds it is to be left alone."""
+    """How a visit to a host stands: seconds between two requests, visits in a row that found it in trouble, seconds it
+    is to be left alone."""
 
     host: str
+    delay: float
     failures: int
     pause: float = 0.0
 
@@ -167,8 +169,8 @@ class Discoverer:
             return [_outcome(source, "busy") for source, _ in polls]
         except (ClientError, BotoCoreError) as error:
             return [_outcome(source, "unfinished", reason=type(error).__name__) for source, _ in polls]
-        delay = max(source.delay for source, _ in polls)
-        visit = _Visit(host, turn.failures)
+        delay = max(turn.delay, *(source.delay for source, _ in polls))  # of robots.txt's the parser has made a note
+        visit = _Visit(host, delay, turn.failures)
         try:
             for i, (source, state) in enumerate(polls):
                 if visit.pause:
@@ -181,15 +183,16 @@ class Discoverer:
                     self._sleep(delay)
                 outcomes.append(self._guarded(source, state, visit))
         finally:
-            self._give_back(turn, visit, delay)
+            self._give_back(turn, visit)
         return outcomes
 
     def _time_for_a_poll(self, delay: float) -> bool:
         return self._clock() + delay + TIME_FOR_A_POLL <= self._deadline
 
-    def _give_back(self, turn: Turn, visit: _Visit, delay: float) -> None:
+    def _give_back(self, turn: Turn, visit: _Visit) -> None:
+        next_at = self._clock() + max(visit.delay, visit.pause)
         try:
-            self._hosts.give_back(turn, next_at=self._clock() + max(delay, visit.pause), failures=visit.failures)
+            self._hosts.give_back(turn, next_at=next_at, failures=visit.failures, delay=turn.delay)
         except (ClientError, BotoCoreError) as error:
             # The lease ends by itself, later than it need; the visit's outcomes stand.
             log.warning("turn not given back", extra={"host": turn.host, "reason": type(error).__name__})
@@ -282,7 +285,7 @@ class Discoverer:
             self._subscriptions.note(source.id, known, now=now, missed_at=now)
             until = None
         notice = self._save(source, state, msgspec.structs.replace(answered, pushed_until=until))
-        if websub.is_due(known, now=now) and self._time_for_a_poll(0):
+        if websub.is_due(known, now=now):
             self._subscribe(self._subscriptions, source, known, visit)
         return notice
 
@@ -290,15 +293,26 @@ class Discoverer:
         """Ask a hub to push. The poll is over: whatever fails here is tried again after another."""
         callback = self._callback_url + websub.path(source.id, known.token)
         turn_of = self._sources.turn
+        delay = visit.delay if turn_of(known.hub) == visit.host else 0.0  # its feed has just been asked
+        if not self._time_for_a_poll(delay):
+            return
         try:
             with self._hosts.borrowed(self._clock, HUB_DELAY, held=visit.host, turn_of=turn_of) as borrow:
+
+                def follow(url: str) -> None:
+                    if not self._time_for_a_poll(HUB_DELAY):
+                        raise HubError(known.hub, "deadline")
+                    borrow(url)
+                    self._sleep(HUB_DELAY)
+
                 borrow(known.hub)
+                self._sleep(delay)
                 now = self._clock()
                 if not known.asked_at:  # the hub may ask the callback while we are asking it
                     subscribed.begin(source.id, msgspec.structs.replace(known, asks=1, asked_at=now), now=now)
                 else:
                     subscribed.note(source.id, known, now=now, asks=known.asks + 1, asked_at=now)
-                subscriptions.ask(self._client, known, callback)
+                subscriptions.ask(self._client, known, callback, before_redirect=follow)
         except (BroadsheetError, ClientError, BotoCoreError) as error:
             log.info("not subscribed", extra={"source": source.id, "hub": known.hub, "reason": str(error)[:500]})
 

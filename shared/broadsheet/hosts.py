@@ -151,7 +151,8 @@ class Hosts:
 
         `turn_of` names that turn: several hosts may share one.
 
-        On leaving, the turns it took are given back, due again after `delay` seconds. `held` is the host whose turn
+        On leaving, the turns it took are given back, due again after `delay` seconds, or more if they are known to want
+        more. `held` is the host whose turn
         the caller has: a redirect that comes back to it (for a cookie, say) must not wait for ourselves.
         """
         turns: dict[str, Turn] = {}
@@ -165,7 +166,7 @@ class Hosts:
             yield borrow
         finally:
             for turn in turns.values():
-                self.give_back(turn, next_at=clock() + delay, failures=turn.failures, delay=turn.delay)
+                self.give_back(turn, next_at=clock() + max(delay, turn.delay), failures=turn.failures, delay=turn.delay)
 
     def robots(self, origin: str, *, now: float) -> Robots | None:
         """What is kept of the origin's robots.txt; None when it has to be fetched (again)."""

@@ -1,5 +1,6 @@
 """What is agreed with hubs, one item a source in the State table, and how a hub is asked."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -58,8 +59,11 @@ class Subscriptions:
         return True
 
 
-def ask(client: Client, known: Subscription, callback: str) -> None:
-    """Ask a hub to push to `callback`; it answers by asking the callback. Raises HubError, or a FetchError."""
+def ask(client: Client, known: Subscription, callback: str, *, before_redirect: Callable[[str], None]) -> None:
+    """Ask a hub to push to `callback`; it answers by asking the callback. Raises HubError, or a FetchError.
+
+    `before_redirect(target)` is called before each redirect is followed; what it raises reaches the caller.
+    """
     url, body = known.hub, websub.request(known, callback)
     for _ in range(MAX_REDIRECTS + 1):
         answer = client.post(url, body, {"content-type": "application/x-www-form-urlencoded"})
@@ -69,6 +73,7 @@ def ask(client: Client, known: Subscription, callback: str) -> None:
         following = parse(target, url).href
         if known.secret and not following.startswith("https://"):
             break  # the secret stays under TLS
+        before_redirect(following)
         url = following
     if not 200 <= answer.status < 300:
         raise HubError(known.hub, f"http-{answer.status}", answer.body[:200].decode("utf-8", "replace"))

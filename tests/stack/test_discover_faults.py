@@ -27,6 +27,7 @@ class World:
         self.cloud, self.now, self.sources = cloud, NOW, sources
         self.pages: dict[str, bytes | Exception] = {}
         self.asked: list[str] = []
+        self.slept: list[float] = []
         self.polls = Polls(cloud.dynamodb, cloud.state_table)
         self.hosts = Hosts(cloud.dynamodb, cloud.state_table, run="run", lease=270)
 
@@ -58,7 +59,7 @@ class World:
             client=Scripted(user_agent="test"),
             sources=Sources(sources=self.sources),
             clock=lambda: self.now,
-            sleep=lambda _: None,
+            sleep=self.slept.append,
             deadline=self.now + 240,
         )
         return discoverer.run(force=True)
@@ -152,6 +153,17 @@ def test_a_host_that_wants_to_be_left_alone_is_by_all_its_sources_and_the_parser
     with pytest.raises(BusyError) as busy:
         world.hosts.take("news.example", now=NOW + 1199)
     assert busy.value.until == NOW + 1200
+
+
+def test_the_crawl_delay_that_the_parser_read_holds_for_polls_and_after_them(cloud: Cloud) -> None:
+    world = World(cloud, *(Source(id=f"s{n}", name="N", url=f"{HOST}/{n}") for n in range(2)))
+    world.hosts.give_back(world.hosts.take("news.example", now=NOW), next_at=NOW, delay=30)
+    world.pages[f"{HOST}/0"] = world.pages[f"{HOST}/1"] = rss(1)
+    world.poll()
+    assert world.slept == [30]
+    with pytest.raises(BusyError) as busy:
+        world.hosts.take("news.example", now=NOW)
+    assert (busy.value.until, busy.value.delay) == (NOW + 30, 30)
 
 
 def test_a_turn_that_cannot_be_given_back_costs_no_outcome(feed: World) -> None:

@@ -109,6 +109,16 @@ def test_a_redirect_borrows_the_other_hosts_turn_once_and_gives_it_back(cloud: C
     theirs.take("cdn.example", now=NOW + 7)
 
 
+def test_a_host_that_is_borrowed_keeps_the_delay_it_is_known_to_want(cloud: Cloud) -> None:
+    ours = hosts(cloud)
+    ours.give_back(ours.take("slow.example", now=NOW), next_at=NOW, delay=30)
+    with ours.borrowed(lambda: NOW, 7) as borrow:
+        borrow("https://slow.example/a")
+    with pytest.raises(BusyError) as busy:
+        ours.take("slow.example", now=NOW)
+    assert (busy.value.until, busy.value.delay) == (NOW + 30, 30)
+
+
 def test_a_redirect_to_a_busy_host_raises_and_returns_what_it_had(cloud: Cloud) -> None:
     ours, theirs = hosts(cloud), hosts(cloud, "run-2")
     theirs.take("busy.example", now=NOW)

@@ -11,6 +11,7 @@ import pytest
 from broadsheet import websub
 from broadsheet.callback import MAX_BODY, Outcome
 from broadsheet.fetch import Client, Response
+from broadsheet.hosts import Hosts
 from broadsheet.subscriptions import Subscriptions
 from tests.hostile.loopback import answer
 from tests.stack.cloud import Cloud, KilledError, before, die, done_then_die, lose_answer
@@ -294,6 +295,25 @@ def test_a_hub_that_has_moved_is_followed(stand: Newsstand) -> None:
     stand.later(24)
     stand.poll()
     assert stand.asked("plain.hub.example") == [], "the secret stays under TLS"
+
+
+def test_a_hub_that_has_moved_is_asked_under_the_turn_of_its_new_host(stand: Newsstand) -> None:
+    moved = answer(status="307 Temporary Redirect", headers={"Location": "https://new.hub.example/"})
+    stand.pages["POST http://hub.example/"] = moved
+    another = Hosts(stand.cloud.dynamodb, stand.cloud.state_table, run="another", lease=3600)
+    another.take("new.hub.example", now=stand.now)
+    stand.poll()
+    assert len(stand.asked("hub.example")) == 1
+    assert stand.asked("new.hub.example") == []
+
+
+def test_a_hub_on_the_feeds_own_host_is_asked_after_its_delay(stand: Newsstand) -> None:
+    stand.sources = (herald(delay=7),)
+    stand.pages[FEED] = feed(item(A)).replace(HUB.encode(), f"{HERALD}/hub".encode())
+    discoverer, slept = stand.discoverer(), list[float]()
+    discoverer._sleep = slept.append
+    discoverer.run(force=True)
+    assert ([one.path for one in stand.asked("herald.example")], slept) == (["/hub"], [7])
 
 
 def test_another_hub_is_another_subscription(stand: Newsstand, hub: Hub) -> None:

@@ -412,6 +412,7 @@ class Articles:
             except ClientError as error:
                 if error.response["Error"]["Code"] not in ("PreconditionFailed", "NoSuchKey"):
                     raise
+                self._withdraw_forgotten(record.id, document)
                 return None
             there = document
         made = record_of(there, key=key, committed_at=now, announce=record.announce, trace=record.trace)
@@ -436,8 +437,18 @@ class Articles:
                 },
             )
         except self._dynamodb.exceptions.ConditionalCheckFailedException:
+            self._withdraw_forgotten(record.id, there)
             return None
         return msgspec.structs.replace(record, **values)
+
+    def _withdraw_forgotten(self, id: str, document: StoredArticle) -> None:
+        """Delete what was written of a revision if the article was forgotten meanwhile: its tombstone came first, so
+        whoever finds none yet has written what `forget` is still to list."""
+        record = self.record(id)
+        if record is not None and record.status == "forgotten":
+            own = object_key(document.id, document.source, document.first_seen)
+            for key in (own, document.revisions[-1].s3_key):
+                self._s3.delete_object(Bucket=self._bucket, Key=key)
 
     def withdraw(self, committed: Record, key: str) -> None:
         """Delete the object at `key`, which an uncommitted try may have left, unless it is the committed one."""

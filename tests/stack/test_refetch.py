@@ -10,6 +10,7 @@ from broadsheet.archive import Archive
 from broadsheet.article import Article
 from broadsheet.changes import MOST_UNTOLD, is_revision
 from broadsheet.cli.reparse import Reread, _Desk
+from broadsheet.dynamo import to_item
 from broadsheet.queue import decode
 from broadsheet.source import Sources
 from broadsheet.store import Record
@@ -186,6 +187,24 @@ def test_only_what_changed_is_archived_once_more(stand: Newsstand) -> None:
     made = stand.articles.read(only(stand).s3_key or "")
     assert made.raw
     assert Archive(stand.cloud.s3, stand.cloud.bucket).read(made.raw).response.body == page(NEWER)
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_what_is_forgotten_meanwhile_is_not_written_anew(stand: Newsstand, nth: int) -> None:
+    """Before the older revision is put in its place, or the newer."""
+    was, cloud = only(stand), stand.cloud
+
+    def forget(_: Any) -> None:
+        gone = {"id": was.id, "status": "forgotten", "url": "", "source": was.source, "first_seen": was.first_seen}
+        cloud.dynamodb.put_item(TableName=cloud.articles_table, Item=to_item(gone))
+        if nth == 1:  # its objects are listed a moment later; here before the one that is just written
+            cloud.s3.delete_object(Bucket=cloud.bucket, Key=was.s3_key or "")
+
+    stand.pages[URL] = fresh(NEWER, '"2"')
+    stand.later(1.01)
+    with before(cloud.s3, "PutObject", forget, nth=nth):
+        stand.refetch()
+    assert [key for key in cloud.keys() if was.id in key] == []  # noqa: SIM118 - no dict
 
 
 def test_a_page_that_is_no_article_any_more_is_in_no_archive(stand: Newsstand) -> None:

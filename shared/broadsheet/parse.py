@@ -376,6 +376,9 @@ class Parser:
         message = item.message
         if _is_home(url) and not _is_home(message.url):
             return self._without_page(item, "moved-to-home-page", url)
+        # What is asked for again may miss a revision, but a list of others mustn't become one.
+        if message.revisit and urls.is_section_page(url) and _path(url) != _path(message.url):
+            return self._without_page(item, "moved-to-section-page", url)
         if message.hops >= MAX_HOPS:
             return self._without_page(item, "too-many-redirects", url)
         here = _origin(url) == _origin(message.url)
@@ -768,6 +771,10 @@ def _id_or_none(url: str) -> str | None:
 def _is_home(url: str) -> bool:
     parts = urlsplit(url)
     return parts.path in ("", "/") and not parts.query
+
+
+def _path(url: str) -> str:
+    return urlsplit(url).path.strip("/")
 
 
 def _place(error: BaseException) -> str:

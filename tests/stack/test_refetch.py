@@ -101,11 +101,16 @@ def test_a_page_that_prints_the_time_is_no_other_for_that(stand: Newsstand) -> N
         assert only(stand).revision == revision, clock
 
 
-@pytest.mark.parametrize("status", ["404 Not Found", "410 Gone", "403 Forbidden", "302 Found", "500 Oh No"])
-def test_a_page_that_is_gone_takes_no_article_with_it(stand: Newsstand, status: str) -> None:
-    elsewhere = {"Location": f"{HERALD}/"} if "302" in status else {}
-    stand.pages[URL] = answer(status=status, headers=elsewhere)
-    stand.pages[f"{HERALD}/"] = page("Herald")
+@pytest.mark.parametrize(
+    ("status", "path"),
+    [
+        *((status, "") for status in ("404 Not Found", "410 Gone", "403 Forbidden", "500 Oh No")),
+        *(("302 Found", path) for path in ("/", "/category/harbour")),
+    ],
+)
+def test_a_page_that_is_gone_takes_no_article_with_it(stand: Newsstand, status: str, path: str) -> None:
+    stand.pages[URL] = answer(status=status, headers={"Location": HERALD + path} if path else {})
+    stand.pages[HERALD + path] = page("Herald")
     was = only(stand)
     stand.later(1.01)
     assert stand.refetch() == 1

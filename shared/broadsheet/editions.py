@@ -172,7 +172,7 @@ class Editions:
         """
         ids = sorted(changed.keys() - set(gone))
         new = ((id, 1, body) for id, body in zip(ids, fetch([changed[id] for id in ids]), strict=True))
-        old = ((_row(line).id, 0, line) for line in self.lines(before))
+        old = ((_row(line).id, 0, line) for line in self._left(before, gone))
         with TemporaryDirectory(prefix="edition-") as folder:
             lines, columns = Path(folder, "articles.jsonl.zst"), Path(folder, "articles.parquet")
             sources = _write(heapq.merge(old, new), set(gone), lines, columns)
@@ -187,6 +187,15 @@ class Editions:
                     columns, f"{ROOT}/parquet/date={day}/{columns.name}", before.parquet if before else None
                 ),
             )
+
+    def _left(self, edition: Edition | None, gone: Collection[str]) -> Iterator[bytes]:
+        """The documents of an edition; none if all are gone and the file, too: a run died that was removing it."""
+        try:
+            yield from self.lines(edition)
+        except ClientError as error:
+            missing = error.response["Error"]["Code"] in ("NoSuchKey", "AccessDenied")
+            if not missing or edition is None or edition.articles > len(gone):
+                raise
 
     def remove(self, edition: Edition) -> None:
         """Delete the files of an edition of which no article is left."""

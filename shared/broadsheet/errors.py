@@ -9,7 +9,7 @@
     ├── LateError                apart.py       a text wasn't read in time, maybe by no fault of its own
     ├── RuleError                extract/       a publisher rule is wrong, with line and field
     ├── MirrorError              mirror.py      a seed document is malformed
-    ├── StoreError               store.py       a record or object is not as this version can read it
+    ├── StoreError               store.py       a record or object is not as we can read it, or won't go
     ├── MessageError             queue.py       a queue message is not one of ours
     ├── ShareError               shares.py      nor one of the polls queue
     ├── BusyError                hosts.py       the host is somebody else's turn, or wants to be left alone

@@ -24,7 +24,7 @@ from broadsheet.archive import ID_PART, Archive
 from broadsheet.deliveries import Deliveries
 from broadsheet.dynamo import instant, to_item
 from broadsheet.originals import Originals
-from broadsheet.store import Record, StoredArticle, object_key, record_from_item, revision_prefix
+from broadsheet.store import Record, StoredArticle, StoreError, object_key, record_from_item, revision_prefix
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -111,7 +111,7 @@ class Forgetting:
         fetched = [document.fetched_at for version in versions if (document := self._document(version))]
         raw = self._remove_raw({record.id, *aliases}, record, fetched, now)
         for at in range(0, len(versions), 1000):
-            self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": versions[at : at + 1000], "Quiet": True})
+            self._delete(versions[at : at + 1000])
         self._put(msgspec.structs.replace(tombstone, reason=None))
         log.info("forgotten", extra={"id": record.id, "objects": len(versions)})
         return Forgotten(id=record.id, aliases=len(aliases), objects=len(versions), raw=raw, items=items)
@@ -148,6 +148,14 @@ class Forgetting:
             for page in self._s3.get_paginator("list_object_versions").paginate(Bucket=self._bucket, Prefix=prefix):
                 for one in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]:
                     yield {"Key": one["Key"], "VersionId": one["VersionId"]}
+
+    def _delete(self, versions: list[Any]) -> None:
+        """Delete object versions, a thousand at most; raises StoreError if one stays."""
+        answer = self._s3.delete_objects(Bucket=self._bucket, Delete={"Objects": versions, "Quiet": True})
+        for error in answer.get("Errors", []):
+            raise StoreError(
+                f"s3://{self._bucket}/{error.get('Key')}", "not-deleted", f"{error.get('Code')}: {error.get('Message')}"
+            )
 
     def _document(self, version: Any) -> StoredArticle | None:
         """The document of a version; None for a delete marker, or one that can't be read, which goes all the same."""

@@ -33,7 +33,7 @@ MAX_SOURCES = 1000  # noted of an article, 63 bytes each, twice: further ones ar
 
 
 class StoreError(BroadsheetError):
-    """A record or object isn't as this version can read it; `subject` is its key."""
+    """A record or object isn't as this version can read it, or stays where it was to go; `subject` is its key."""
 
 
 class Revision(msgspec.Struct, frozen=True, kw_only=True):

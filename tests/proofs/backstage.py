@@ -60,6 +60,11 @@ class Backstage:
                 found[key] = [one.value for one in versions if not isinstance(one, FakeDeleteMarker)]
         return found
 
+    def ever(self) -> Iterator[tuple[str, bytes]]:
+        """Key and body of every version of an object that was not removed for good."""
+        for key, versions in self._bucket.keys.lists():
+            yield from ((key, one.value) for one in versions if not isinstance(one, FakeDeleteMarker))
+
     def waiting(self, queue: str) -> list[Any]:
         """The messages of a queue, by its logical id, visible or not."""
         return list(self._sqs.queues[self._stack.resources[queue].rsplit("/", 1)[1]]._messages)

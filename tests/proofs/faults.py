@@ -29,6 +29,9 @@ ERRORS = {
 }
 
 
+WITHHELD = {"BatchGetItem": "UnprocessedKeys", "SendMessageBatch": "Failed", "DeleteObjects": "Errors"}
+
+
 class KilledError(BaseException):
     """The process died here: no `except Exception` sees it."""
 
@@ -59,7 +62,7 @@ def touched(operation: str, params: Mapping[str, Any]) -> Iterator[Touch]:
     writes = operation.startswith(WRITES)
     if operation.endswith("Object"):
         yield Touch(params["Key"], writes)
-    elif operation == "Query":
+    elif operation in ("Query", "Scan"):
         yield Touch(f"{params['TableName']}*", writes)
     elif "RequestItems" in params:
         for table, asked in params["RequestItems"].items():
@@ -190,6 +193,10 @@ class Faults:
             self._withhold(context, {table: {"Keys": asked["Keys"][:1]}}, left=bool(asked["Keys"][1:]))
             if asked["Keys"][1:]:
                 params["RequestItems"] = {table: {**asked, "Keys": asked["Keys"][1:]}}
+        elif model.name == "DeleteObjects" and kind == "partial":
+            first, *rest = params["Delete"]["Objects"]
+            self._withhold(context, [{**first, "Code": "InternalError", "Message": "by plan"}], left=bool(rest))
+            params["Delete"] = {**params["Delete"], "Objects": rest or [first]}
         elif kind == "stale" and not params.get("ConsistentRead"):
             context["instead"] = 200, {"Responses": {}, "Items": [], "ResponseMetadata": {}}
         elif model.name == "SendMessageBatch":
@@ -231,4 +238,4 @@ class Faults:
 
     def _answered(self, parsed: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: Any) -> None:
         if withheld := context.get("withheld"):
-            parsed["UnprocessedKeys" if model.name == "BatchGetItem" else "Failed"] = withheld
+            parsed[WITHHELD[model.name]] = withheld

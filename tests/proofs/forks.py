@@ -18,7 +18,7 @@ from unittest.mock import patch
 
 import msgspec
 
-from tests.proofs.plans import Plan
+from tests.proofs.plans import Fault, Plan
 from tests.proofs.verdict import Verdict
 from tests.proofs.world import World
 
@@ -27,6 +27,7 @@ R = TypeVar("R")
 Choose = Callable[[Plan, str], Iterable[str]]  # the kinds of fault that are to befall, at a point, a run of a plan
 
 AT_ONCE = os.cpu_count() or 1
+HOLDS_FILES = "publish/"  # a fork would share where they were read to, so what befalls there is run from its beginning
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -39,13 +40,28 @@ class Run(msgspec.Struct, frozen=True):
 def branches(world: World, plan: Plan, choose: Choose) -> list[Run]:
     """What the plan comes to by itself, and with each of the faults chosen on the way."""
     family: _Family[Run] = _Family()
+    later: list[Plan] = []
 
     def befalls(point: str) -> str | None:
-        return next((kind for kind in choose(world.faults.plan, point) if family.bears()), None)
+        for kind in choose(world.faults.plan, point):
+            if point.startswith(HOLDS_FILES):
+                later.append(world.faults.plan.and_(Fault(point, kind)))
+            elif family.bears():
+                later.clear()
+                return kind
+        return None
 
-    with family.at_work() as tell, patch.object(world.faults, "befalls", befalls):
+    def follow(plan: Plan) -> None:
+        later.clear()
         verdict = world.run(plan)
         tell(Run(world.faults.plan, verdict))
+        for one in [*later]:
+            if family.bears():
+                follow(one)
+                return
+
+    with family.at_work() as tell, patch.object(world.faults, "befalls", befalls):
+        follow(plan)
     return family.told
 
 

@@ -96,6 +96,7 @@ class Post(msgspec.Struct, frozen=True):
     url: str
     possible_repeat: bool | None  # None: the channel's form has no place to say it
     at: float
+    is_update: bool = False
 
 
 class Internet:
@@ -240,7 +241,8 @@ class Client:
             told = body["metadata"]["event_payload"]["delivery_id"]
             return [Post(body["channel"], told, body["text"].partition("|")[0].lstrip("<"), None, self._clock.now)]
         channel, articles = path.rsplit("/", 1)[1], body.get("articles") or [body["article"]]
-        return [Post(channel, body["id"], each["url"], body["possible_repeat"], self._clock.now) for each in articles]
+        repeat, updated = body["possible_repeat"], body.get("kind") == "updated"
+        return [Post(channel, body["id"], each["url"], repeat, self._clock.now, updated) for each in articles]
 
     def _history(self, url: str, body: bytes) -> Response:
         kind = self._faults.step("read-back", Touch("channel *", writes=False))

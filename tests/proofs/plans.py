@@ -13,6 +13,7 @@ SOME_CALLS = {
     "SendMessageBatch": ("partial", "refused"),
     "BatchGetItem": ("partial", "stale"),
     "GetItem": ("stale",),
+    "DeleteObjects": ("partial",),
 }
 FETCH = ("kill-before", "kill-after", "error", "timeout", "throttle")
 DELIVERY = {

@@ -26,8 +26,10 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     up. `delay` is the least between two requests to a host, `crawl_delays` what hosts' robots.txt demand besides, all
     in seconds. `documents` are imported before the first poll; `tired` channels refuse their first post; `quiet` says
     before which instant a channel may not be posted to, `capped` how often at most before which. `forbidden` are what
-    robots.txt files forbid. `archive`: pages are kept as they were fetched; `revised` are the
-    titles of those that must have changed in the end.
+    robots.txt files forbid. `archive`: pages are kept as they were fetched; `revised` are the titles of those that must
+    have changed in the end. `acts` are what somebody does then, in
+    order: seconds after the start, `revise` or `forget`, and the article's title; `updates` are the channels that hear
+    of revisions. Of `published` scenes there must be editions and pages.
     """
 
     name: str
@@ -48,6 +50,13 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     forbidden: frozenset[str] = frozenset()
     archive: bool = False
     revised: frozenset[str] = frozenset()
+    acts: tuple[tuple[float, str, str], ...] = ()
+    updates: frozenset[str] = frozenset()
+    published: bool = False
+
+    def that(self, act: str) -> frozenset[str]:
+        """The titles of what somebody does this to."""
+        return frozenset(title for _, done, title in self.acts if done == act)
 
 
 def _pages(*pages: Page) -> dict[str, Page]:
@@ -279,6 +288,29 @@ def _kept() -> Scene:
     )
 
 
+def _lives() -> Scene:
+    """What becomes of articles: one is corrected; one, all of its day, is forgotten but in a feed; one is late."""
+    lamp = Page(url=f"{HARBOUR}/lamp", title="A street lamp that has never been switched off")
+    return Scene(
+        name="lives",
+        sources="""
+            channels:
+              - {id: town, kind: webhook, interval: 0, updates: true}
+              - {id: desk, kind: webhook, interval: 0}
+            sources:
+              - {id: harbour, name: Harbour, url: "https://harbour.example/feed", channels: [town, desk],
+                 delay: 1, interval: 100, announce_first: 100}
+        """,
+        pages=_pages(Page(url=f"{HARBOUR}/feed", body=feed(SWANS)), SWANS, FERRY),
+        later=_pages(Page(url=f"{HARBOUR}/feed", body=feed(lamp, FERRY, SWANS)), lamp),
+        articles={page.title: frozenset({"town", "desk"}) for page in (SWANS, FERRY, lamp)},
+        documents=(_document(FERRY),),
+        acts=((1000.0, "revise", SWANS.title), (4600.0, "forget", FERRY.title)),
+        updates=frozenset({"town"}),
+        published=True,
+    )
+
+
 def _document(page: Page) -> str:
     text = "".join(f"<p>{part}</p>" for part in prose(page.title))
     return f"<!--1687182301000-->\n[{page.title}]({page.url})\n------\n\n<div>19/06/2023 - 15:45</div><div>{text}</div>"
@@ -286,5 +318,17 @@ def _document(page: Page) -> str:
 
 SCENES = {
     scene.name: scene
-    for scene in (_plain(), _shares(), _knots(), _text(), _hours(), _busy(), _import(), _kept(), _sole(), _dead())
+    for scene in (
+        _plain(),
+        _shares(),
+        _knots(),
+        _text(),
+        _hours(),
+        _busy(),
+        _import(),
+        _kept(),
+        _lives(),
+        _sole(),
+        _dead(),
+    )
 }

@@ -2,15 +2,20 @@
 
 import io
 from collections import Counter, defaultdict
+from datetime import datetime
 from itertools import pairwise
+from typing import Any
 
 import msgspec
 from warcio.archiveiterator import ArchiveIterator
 
 from broadsheet.store import RawPage, StoredArticle
+from tests.proofs import published
 from tests.proofs.backstage import Backstage
 from tests.proofs.internet import ASKED_FOR, Internet, Post, Visit
 from tests.proofs.scenes import Scene
+
+AGREED = ("id", "title", "content_hash", "reprint_of", "revision")  # between a record and its object
 
 
 class Verdict(msgspec.Struct, kw_only=True):
@@ -41,7 +46,8 @@ def judge(
     """
     verdict = Verdict()
     _articles(scene, backstage, verdict)
-    _announcements(scene, internet.posts, verdict)
+    _announcements(scene, [post for post in internet.posts if not post.is_update], verdict)
+    _updates(scene, backstage, internet.posts, verdict)
     if written:
         _patience(internet.refused, internet.posts, verdict)
     _retries(scene, internet.visits, faults, verdict)
@@ -67,7 +73,8 @@ def _articles(scene: Scene, backstage: Backstage, verdict: Verdict) -> None:
     records = list(backstage.items("ArticlesTable"))
     stored = [record for record in records if record["status"] == "stored"]
     titles = Counter(record["title"] for record in stored)
-    verdict.lost += [title for title in scene.articles if not titles[title]]
+    gone, revised = scene.that("forget"), scene.that("revise") | scene.revised
+    verdict.lost += [title for title in scene.articles if not titles[title] and title not in gone]
     verdict.stored_twice += [title for title, times in titles.items() if times > 1]
     verdict.broken += [f"an article nobody published: {title}" for title in titles if title not in scene.articles]
     unavailable = [record for record in records if record["status"] == "unavailable"]
@@ -77,34 +84,64 @@ def _articles(scene: Scene, backstage: Backstage, verdict: Verdict) -> None:
     originals = {record["id"] for record in stored if not record.get("reprint_of")}
     verdict.broken += [f"alias of nothing: {r}" for r in records if r["status"] == "alias" and r["target"] not in ids]
 
-    everything = backstage.versions()
-    versions = {key: bodies for key, bodies in everything.items() if key.startswith("articles/")}
-    keys = {record["s3_key"] for record in stored}
+    versions = {key: bodies for key, bodies in backstage.versions().items() if key.startswith("articles/")}
+    keys = {record["s3_key"]: 1 + (record["title"] in revised) for record in stored}
     verdict.broken += [f"object without record: {key}" for key in versions if key not in keys]
-    revised = {record["title"] for record in stored if record["revision"] > 1}
-    verdict.lost += [f"the revision of {title}" for title in scene.revised - revised]
-    verdict.broken += [f"a revision of what didn't change: {title}" for title in revised - scene.revised]
+    verdict.stored_twice += [f"object {key}" for key, times in keys.items() if len(versions.get(key, [])) > times]
     for record in stored:
         if record["s3_key"] not in versions:
             verdict.lost.append(f"object {record['s3_key']}")
             continue
-        article = msgspec.json.decode(versions[record["s3_key"]][-1], type=StoredArticle)
-        if len(versions[record["s3_key"]]) > article.revision:
-            verdict.stored_twice.append(f"object {record['s3_key']}")
-        verdict.lost += [f"object {one.s3_key}" for one in article.revisions if one.s3_key not in everything]
-        compared = ("id", "title", "content_hash", "reprint_of", "revision")
-        if any(getattr(article, name) != record.get(name) for name in compared):
+        article = json_of(versions[record["s3_key"]][-1])
+        if any(getattr(article, name) != record.get(name) for name in AGREED):
             verdict.broken.append(f"record and object disagree: {record['s3_key']}")
         if article.raw and article.url not in _archived(backstage, article.raw):
             verdict.lost.append(f"the page of {record['s3_key']}")
         if article.reprint_of and article.reprint_of not in originals:
             verdict.broken.append(f"a reprint of no original: {record['s3_key']}")
+    _revisions(stored, revised, backstage, verdict)
+    _forgotten(records, gone, backstage, verdict)
+    if scene.published:
+        verdict.broken += published.faults_of(backstage, stored, gone)
 
     commits: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
     for image in backstage.images("ArticlesTable"):
         if image.get("status") == "stored" and image["revision"] == 1:
             commits[image["title"]].add((image["trace"], image["content_hash"]))
     verdict.stored_twice += [f"{title}, by {who}" for title, who in commits.items() if len(who) > 1]
+
+
+def _revisions(stored: list[dict[str, Any]], revised: frozenset[str], backstage: Backstage, verdict: Verdict) -> None:
+    """Who was revised is so once, and is readable as it was before."""
+    objects = backstage.versions()
+    older: set[str] = set()
+    for record in stored:
+        history = [json_of(body) for body in objects.get(record["s3_key"], [])]
+        if record["revision"] != 1 + (record["title"] in revised):
+            verdict.broken.append(f"revision {record['revision']} of {record['title']}")
+        for revision in history[-1].revisions if history else ():
+            older.add(revision.s3_key)
+            body = objects.get(revision.s3_key)
+            if body is None or json_of(body[-1]) != history[revision.number - 1]:
+                verdict.lost.append(f"revision {revision.number} of {record['title']}")
+    verdict.broken += [f"revision of nothing: {k}" for k in objects if k.startswith("revisions/") and k not in older]
+
+
+def _forgotten(records: list[dict[str, Any]], gone: frozenset[str], backstage: Backstage, verdict: Verdict) -> None:
+    """Of what was forgotten there is nothing but its id."""
+    left = {record["id"]: record for record in records if record["status"] == "forgotten"}
+    if len(left) != len(gone) or any(record.get("reason") for record in left.values()):
+        verdict.broken.append(f"forgotten: {left}")
+    ever = [(key, body) for key, body in backstage.ever() if not key.startswith(("editions/", "pages/"))]
+    verdict.broken += [f"still there: {key}" for key, body in ever if any(title.encode() in body for title in gone)]
+    items = [item for item in backstage.items("StateTable") if any(id in str(item) for id in left)]
+    verdict.broken += [f"still there: {item}" for item in items]
+    verdict.broken += [f"came back: {r['title']}" for r in records if r.get("title") in gone]
+
+
+def json_of(body: bytes) -> StoredArticle:
+    """The document of an object."""
+    return msgspec.json.decode(body, type=StoredArticle)
 
 
 def _archived(backstage: Backstage, raw: RawPage) -> set[str]:
@@ -129,13 +166,34 @@ def _announcements(scene: Scene, posts: list[Post], verdict: Verdict) -> None:
         if post.at < (instant := scene.quiet.get(post.channel, 0.0))
     ]
     for title, channels in scene.articles.items():
-        verdict.unannounced += [f"{title} to {channel}" for channel in channels if not heard[(channel, title)]]
+        if title not in scene.that("forget"):  # who may be forgotten before the sweep comes
+            verdict.unannounced += [f"{title} to {channel}" for channel in channels if not heard[(channel, title)]]
     for (channel, title), told in heard.items():
         if channel not in scene.articles.get(title, frozenset()) and told:
             verdict.broken.append(f"{channel} never asked for {title}")
         for again in told[1:]:
             flagged = again.possible_repeat and again.delivery_id == told[0].delivery_id
             (verdict.repeats if flagged else verdict.announced_twice).append(f"{title} to {channel}")
+
+
+def _updates(scene: Scene, backstage: Backstage, posts: list[Post], verdict: Verdict) -> None:
+    """A revision is told once to whom asked for updates, and had heard of the article before; else to nobody."""
+    revised = {r["url"]: r for r in backstage.items("ArticlesTable", status="stored") if r["revision"] > 1}
+    heard: defaultdict[tuple[str, str], list[Post]] = defaultdict(list)
+    for post in posts:
+        heard[(post.channel, post.url)].append(post)
+    for (channel, url), told in heard.items():
+        updates = [post for post in told if post.is_update]
+        if updates and (channel not in scene.updates or url not in revised):
+            verdict.broken.append(f"{channel} never asked for an update of {url}")
+        for again in updates[1:]:
+            flagged = again.possible_repeat and again.delivery_id == updates[0].delivery_id
+            (verdict.repeats if flagged else verdict.announced_twice).append(f"an update of {url} to {channel}")
+        if channel not in scene.updates or url not in revised or updates:
+            continue
+        first = [post for post in told if not post.is_update]
+        if len(first) == 1 and first[0].at < datetime.fromisoformat(revised[url]["changed_at"]).timestamp() - 1:
+            verdict.unannounced.append(f"an update of {url} to {channel}")
 
 
 def _patience(pauses: list[Post], posts: list[Post], verdict: Verdict) -> None:

@@ -14,17 +14,13 @@ from typing import Any, Self
 from unittest.mock import patch
 
 import msgspec
-from botocore.exceptions import BotoCoreError, ClientError
 from moto.core.utils import camelcase_to_underscores, method_names_from_class
 from moto.dynamodb.parsing.expressions import UpdateExpressionParser  # type: ignore[attr-defined]  # it ignores itself
 
 from broadsheet import apart, parse, shares
 from broadsheet.article import Article
-from broadsheet.importer import import_documents
 from broadsheet.originals import Originals
 from broadsheet.secrets import Secrets
-from broadsheet.source import parse as parse_sources
-from broadsheet.store import Articles
 from local.drive import QueuePump, StreamPump
 from local.embedded import EmbeddedAws
 from local.permissions import allowed
@@ -34,13 +30,19 @@ from tests.proofs.backstage import Backstage
 from tests.proofs.clock import START, Clock
 from tests.proofs.faults import AtOnce, Faults, KilledError, Process
 from tests.proofs.internet import LATER, Internet
+from tests.proofs.people import People
 from tests.proofs.plans import Plan
 from tests.proofs.scenes import SCENES, Scene
 from tests.proofs.verdict import Verdict, judge
 
-FUNCTIONS = {"discover": "DiscoverFunction", "parse": "ParseFunction", "notify": "NotifyFunction"}
-POLL_EVERY, POST_EVERY, SWEEP_EVERY = 300, 60, 3600
-SETTLED = SWEEP_EVERY + 1000  # seconds after the last fault: a sweep that reaches past it has come
+FUNCTIONS = {
+    "discover": "DiscoverFunction",
+    "parse": "ParseFunction",
+    "notify": "NotifyFunction",
+    "publish": "PublishFunction",
+}
+EVERY = {"poll": 300, "post-due": 60, "sweep": 3600, "publish": 2500}  # seconds between a job's times
+SETTLED = EVERY["sweep"] + 1000  # seconds after the last fault: a sweep that reaches past it has come
 PATIENCE = 400  # events until a run counts as one that never settles
 JUST_AFTER = 0.01  # SQS shows a message only when its time is past
 
@@ -63,6 +65,7 @@ class World:
             self._aws = starting.enter_context(EmbeddedAws(parameters={"LogLevel": "ERROR", "RawArchive": "on"}))
             self.modules: dict[str, Any] = {name: sys.modules[f"lambda_{key}"] for name, key in FUNCTIONS.items()}
             self.backstage = Backstage(self._aws.stack)
+            self.people = People(self._aws.stack, self.backstage, self.faults, self.clock, self._folder)
             for module in self.modules.values():
                 starting.enter_context(patch.object(module, "time", self.clock))
                 for client in ("dynamodb", "s3", "sqs", "vault"):
@@ -77,6 +80,7 @@ class World:
                 ("moto.sqs.models.unix_time", self.clock.time),
                 ("moto.sqs.models.unix_time_millis", lambda: self.clock.now * 1000),
                 ("botocore.endpoint.time", _Unpatient),
+                ("broadsheet.publish.FIRST_LOOK", 7200.0),  # of a month each hour would be asked for
                 # Speed alone: thousands of runs have no use for a console of their own or for looking methods up.
                 ("local.runtime._loggers", dict),
                 ("local.runtime._replace_loggers", lambda _: None),
@@ -124,29 +128,10 @@ class World:
     def run(self, plan: Plan) -> Verdict:
         """Let the plan's faults befall its scene, and judge what came of it."""
         self.begin(plan)
-        while not self.imported():
+        while not self.people.import_documents(self.scene):
             pass
         self.fire({"job": "poll"}, "discover")
         return self.settled()
-
-    def imported(self) -> bool:
-        """Let somebody import the scene's documents; False if that came to no good end, and is to be done again."""
-        folder = self._folder / f"{self.scene.name}.documents"
-        folder.mkdir(exist_ok=True)
-        for i, text in enumerate(self.scene.documents):
-            (folder / f"{i}.md").write_text(text, encoding="utf-8")
-        module = self.modules["parse"]  # which has clients; a person's would be another's
-        settings = module.SETTINGS
-        articles = Articles(module.dynamodb, settings.articles_table, module.s3, settings.bucket)
-        self.faults.run_as(Process("import"))
-        self.faults.calm()
-        try:
-            source = parse_sources(self.scene.sources).sources[0]
-            outcomes = list(import_documents([folder], articles, source, announce=True, clock=self.clock.time))
-        except (KilledError, ClientError, BotoCoreError):
-            return False
-        assert {outcome.status for outcome in outcomes} <= {"stored", "known"}, outcomes
-        return True
 
     def settled(self) -> Verdict:
         """Let the dust settle, and judge."""
@@ -195,7 +180,8 @@ class World:
         self.queue, self.shares = pumps["ParseFunction"], pumps["DiscoverFunction"]
         self.stream = StreamPump(stream, self.backstage, self.backstage, functions[stream.function])
         self.processes = {name: self.start(name) for name in FUNCTIONS}
-        self._last = {POLL_EVERY: START, POST_EVERY: START, SWEEP_EVERY: START}
+        self._last = dict.fromkeys(EVERY, START)
+        self._acts = [(START + after, act, title) for after, act, title in self.scene.acts]
         swept = {"pk": {"S": "sweep"}, "sk": {"S": "cursor"}, "until": {"N": str(START - 1000)}}
         self._aws.client("dynamodb").put_item(TableName=stack.resources["StateTable"], Item=swept)
 
@@ -264,7 +250,7 @@ class World:
         return False
 
     def _is_settled(self, at: float) -> bool:
-        if self.backstage.waiting("ParseQueue") or self.stream.backlog() or any(self._due()):
+        if self._acts or self.backstage.waiting("ParseQueue") or self.stream.backlog() or any(self._due()):
             return False
         settled = max(self.faults.last_change, START + LATER if self.scene.later else 0.0)
         polled = [item["polled_at"] for item in self._state("poll") if not item["failures"]]
@@ -276,15 +262,20 @@ class World:
         for message in self.backstage.waiting("ParseQueue"):
             yield max(now, message.visible_at / 1000, message.delayed_until / 1000) + JUST_AFTER, None
         if due := list(self._due()):
-            yield self._tick(POST_EVERY, min(due)), ({"job": "post-due"}, "notify")
+            yield self._tick("post-due", min(due)), ({"job": "post-due"}, "notify")
         polls = {item["pk"]: item["next_at"] for item in self._state("poll")}
         unpolled = len(polls) < self.scene.sources.count("url:")
-        yield self._tick(POLL_EVERY, now if unpolled else min(polls.values())), ({"job": "poll"}, "discover")
-        yield self._tick(SWEEP_EVERY, now), ({"job": "sweep"}, "notify")
+        yield self._tick("poll", now if unpolled else min(polls.values())), ({"job": "poll"}, "discover")
+        yield self._tick("sweep", now), ({"job": "sweep"}, "notify")
+        if self.scene.published:
+            yield self._tick("publish", now), ({"job": "publish"}, "publish")
+        for at, _, _ in self._acts[:1]:
+            yield max(now, at), ({"job": "act"}, "people")
 
-    def _tick(self, every: int, earliest: float) -> float:
+    def _tick(self, job: str, earliest: float) -> float:
         """When a schedule comes next, not before `earliest`."""
-        return max(self._last[every] + every, START + math.ceil((earliest - START) / every) * every)
+        every = EVERY[job]
+        return max(self._last[job] + every, START + math.ceil((earliest - START) / every) * every)
 
     def _turn_of(self, host: str) -> bool:
         """Whether some worker has the host's turn."""
@@ -300,14 +291,24 @@ class World:
         return list(self.backstage.items("StateTable", sk=sk))
 
     def fire(self, event: dict[str, Any], name: str) -> None:
-        """Let a schedule's time come."""
-        every = {"poll": POLL_EVERY, "post-due": POST_EVERY, "sweep": SWEEP_EVERY}[event["job"]]
-        self._last[every] = START + (self.clock.now - START) // every * every
-        kind = self.faults.point("schedule", event["job"])
+        """Let the time of a schedule, or of what somebody is to do, come."""
+        job = event["job"]
+        if job == "act":
+            self._act()
+            return
+        self._last[job] = START + (self.clock.now - START) // EVERY[job] * EVERY[job]
+        kind = self.faults.point("schedule", job)
         if kind == "missed":
             return
         for _ in range(2 if kind == "twice" else 1):
             self.invoke(name, event)
+
+    def _act(self) -> None:
+        """Let somebody do what comes next; in five minutes again if that came to no good end."""
+        _, act, title = self._acts.pop(0)
+        if not {"revise": self.people.revise, "forget": self.people.forget}[act](title):
+            self._acts.insert(0, (self.clock.now + 300, act, title))
+        self.faults.last_change = self.clock.now
 
     def deliver(self) -> None:
         """Hand over whatever the stream and the queue hold now."""

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 ROOT = "editions/v1"
 MANIFEST = f"{ROOT}/manifest.json"
 JSON = "application/json"
+JSONL, PARQUET = "articles.jsonl.zst", "articles.parquet"
 
 
 class EditionError(BroadsheetError):
@@ -173,8 +174,9 @@ class Editions:
         ids = sorted(changed.keys() - set(gone))
         new = ((id, 1, body) for id, body in zip(ids, fetch([changed[id] for id in ids]), strict=True))
         old = ((_row(line).id, 0, line) for line in self._left(before, gone))
+        known = None if gone else before  # a run that died may have written what has gone since
         with TemporaryDirectory(prefix="edition-") as folder:
-            lines, columns = Path(folder, "articles.jsonl.zst"), Path(folder, "articles.parquet")
+            lines, columns = Path(folder, JSONL), Path(folder, PARQUET)
             sources = _write(heapq.merge(old, new), set(gone), lines, columns)
             if not sources:
                 return None
@@ -182,9 +184,9 @@ class Editions:
                 articles=sum(sources.values()),
                 sources=dict(sorted(sources.items())),
                 changed_at=changed_at,
-                jsonl=self._put(lines, f"{ROOT}/jsonl/date={day}/{lines.name}", before.jsonl if before else None),
+                jsonl=self._put(lines, f"{ROOT}/jsonl/date={day}/{lines.name}", known.jsonl if known else None),
                 parquet=self._put(
-                    columns, f"{ROOT}/parquet/date={day}/{columns.name}", before.parquet if before else None
+                    columns, f"{ROOT}/parquet/date={day}/{columns.name}", known.parquet if known else None
                 ),
             )
 
@@ -197,10 +199,10 @@ class Editions:
             if not missing or edition is None or edition.articles > len(gone):
                 raise
 
-    def remove(self, edition: Edition) -> None:
-        """Delete the files of an edition of which no article is left."""
-        for file in (edition.jsonl, edition.parquet):
-            self._s3.delete_object(Bucket=self._bucket, Key=file.key)
+    def remove(self, day: str) -> None:
+        """Delete the files of a day of which no article is left."""
+        for key in (f"{ROOT}/jsonl/date={day}/{JSONL}", f"{ROOT}/parquet/date={day}/{PARQUET}"):
+            self._s3.delete_object(Bucket=self._bucket, Key=key)
 
     def put_page(self, key: str, body: bytes, content_type: str) -> None:
         """Publish a page, list or feed beside the editions."""

@@ -129,16 +129,16 @@ class Publisher:
         keys = {change.id: change.s3_key for change in changed}
         gone = {change.id for change in changed if change.gone}
         made = self._editions.merge(day, there, keys, fetch=self._articles.bodies, changed_at=newest, gone=gone)
+        if made is None:  # whether the manifest knows of its files or not: a run may have died that wrote them
+            self._editions.remove(day)
+            left = {known: edition for known, edition in manifest.editions.items() if known != day}
+            status: Status = "removed" if there else "unchanged"
+            return msgspec.structs.replace(manifest, editions=left), Outcome(status=status, key=day)
         if made == there:
-            return manifest, Outcome(status="unchanged", key=day, articles=there.articles if there else 0)
-        editions = {**manifest.editions, **({day: made} if made else {})}
-        if made is None and there:
-            del editions[day]
-            self._editions.remove(there)
-            return msgspec.structs.replace(manifest, editions=editions), Outcome(status="removed", key=day)
-        size = made.jsonl.bytes + made.parquet.bytes if made else 0
-        outcome = Outcome(status="written", key=day, articles=made.articles if made else 0, bytes=size)
-        return msgspec.structs.replace(manifest, editions=editions), outcome
+            return manifest, Outcome(status="unchanged", key=day, articles=made.articles)
+        size = made.jsonl.bytes + made.parquet.bytes
+        outcome = Outcome(status="written", key=day, articles=made.articles, bytes=size)
+        return msgspec.structs.replace(manifest, editions={**manifest.editions, day: made}), outcome
 
     # ---- pages ---------------------------------------------------------------------------------------------------
 

@@ -73,7 +73,7 @@ def _articles(scene: Scene, backstage: Backstage, verdict: Verdict) -> None:
     records = list(backstage.items("ArticlesTable"))
     stored = [record for record in records if record["status"] == "stored"]
     titles = Counter(record["title"] for record in stored)
-    gone, revised = scene.that("forget"), scene.that("revise") | scene.revised
+    gone, revised = scene.that("forget"), scene.that("revise")
     verdict.lost += [title for title in scene.articles if not titles[title] and title not in gone]
     verdict.stored_twice += [title for title, times in titles.items() if times > 1]
     verdict.broken += [f"an article nobody published: {title}" for title in titles if title not in scene.articles]
@@ -85,7 +85,7 @@ def _articles(scene: Scene, backstage: Backstage, verdict: Verdict) -> None:
     verdict.broken += [f"alias of nothing: {r}" for r in records if r["status"] == "alias" and r["target"] not in ids]
 
     versions = {key: bodies for key, bodies in backstage.versions().items() if key.startswith("articles/")}
-    keys = {record["s3_key"]: 1 + (record["title"] in revised) for record in stored}
+    keys = {record["s3_key"]: record["revision"] for record in stored}
     verdict.broken += [f"object without record: {key}" for key in versions if key not in keys]
     verdict.stored_twice += [f"object {key}" for key, times in keys.items() if len(versions.get(key, [])) > times]
     for record in stored:
@@ -99,7 +99,7 @@ def _articles(scene: Scene, backstage: Backstage, verdict: Verdict) -> None:
             verdict.lost.append(f"the page of {record['s3_key']}")
         if article.reprint_of and article.reprint_of not in originals:
             verdict.broken.append(f"a reprint of no original: {record['s3_key']}")
-    _revisions(stored, revised, backstage, verdict)
+    _revisions(stored, revised, scene.revised, backstage, verdict)
     _forgotten(records, gone, backstage, verdict)
     if scene.published:
         verdict.broken += published.faults_of(backstage, stored, gone)
@@ -111,13 +111,22 @@ def _articles(scene: Scene, backstage: Backstage, verdict: Verdict) -> None:
     verdict.stored_twice += [f"{title}, by {who}" for title, who in commits.items() if len(who) > 1]
 
 
-def _revisions(stored: list[dict[str, Any]], revised: frozenset[str], backstage: Backstage, verdict: Verdict) -> None:
-    """Who was revised is so once, and is readable as it was before."""
+def _revisions(
+    stored: list[dict[str, Any]],
+    revised: frozenset[str],
+    changing: frozenset[str],
+    backstage: Backstage,
+    verdict: Verdict,
+) -> None:
+    """Who was revised by somebody is so once; and whoever was, is readable as it was before."""
     objects = backstage.versions()
     older: set[str] = set()
     for record in stored:
         history = [json_of(body) for body in objects.get(record["s3_key"], [])]
-        if record["revision"] != 1 + (record["title"] in revised):
+        # a page that changes whenever it is read is revised as often as that
+        if (record["revision"] > 1) != (record["title"] in revised or record["title"] in changing):
+            verdict.broken.append(f"revision {record['revision']} of {record['title']}")
+        if record["title"] in revised and record["revision"] > 2:
             verdict.broken.append(f"revision {record['revision']} of {record['title']}")
         for revision in history[-1].revisions if history else ():
             older.add(revision.s3_key)

@@ -192,7 +192,7 @@ class World:
         for memory in ("robots", "recent"):
             getattr(module, memory, {}).clear()
         if name == "parse":
-            module.originals = Originals(module.dynamodb, module.SETTINGS.state_table)
+            module.originals = _PerProcess(self.faults, lambda: Originals(module.dynamodb, module.SETTINGS.state_table))
         if name == "notify":
             module.secrets = Secrets(module.vault, module.SETTINGS.secrets_path, clock=self.clock.time)
             module.last_posts.clear()
@@ -367,6 +367,21 @@ def _remembering(allowed: Callable[..., bool]) -> Callable[..., bool]:
     return ask
 
 
+class _PerProcess:
+    """What a function remembers: each process has its own, though two that race share their module here."""
+
+    def __init__(self, faults: Faults, make: Callable[[], Any]) -> None:
+        self._faults = faults
+        self._make = make
+        self._made: dict[Process, Any] = {}
+
+    def __getattr__(self, name: str) -> Any:
+        process = self._faults.process
+        if process not in self._made:
+            self._made[process] = self._make()
+        return getattr(self._made[process], name)
+
+
 class _Reading:
     """In place of the process that reads pages, which tests/hostile kills: a run that is forked can't share it.
 
@@ -397,10 +412,13 @@ def _succeeded(event: dict[str, Any]) -> Invocation:
 
 
 def _is_defect(invocation: Invocation, plan: Plan) -> bool:
-    """Whether an invocation failed that mustn't: a batch never fails as a whole, a scheduled job may for AWS's sake."""
+    """Whether an invocation failed that mustn't: a batch never fails as a whole; polls, of a share too, may for AWS's
+    sake, since the schedule sends them again.
+    """
     if invocation.error is None or isinstance(invocation.error, KilledError):
         return False
-    return "Records" in invocation.event or not plan.faults
+    is_batch = "Records" in invocation.event and invocation.function != FUNCTIONS["discover"]
+    return is_batch or not plan.faults
 
 
 def _may_repeat(plan: Plan) -> bool:

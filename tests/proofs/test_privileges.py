@@ -171,6 +171,27 @@ def test_what_callback_is_granted_suffices(on_demand: EmbeddedAws) -> None:
     assert [decode(one["Body"], message_id="").url for one in queued] == ["http://127.0.0.1:9/new"]
 
 
+def test_what_parse_takes_back(on_demand: EmbeddedAws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both versions of an article that was forgotten while its revision was made, at no call of any scene's."""
+    now = datetime.now(UTC)
+    article = Article(url="https://harbour.example/a", title="The mail boat has a new bell", text="It rang twice.")
+    made = document(article, id="a" * 26, source="s", first_seen=now, fetched_at=now, summary="It rang.")
+    s3, bucket = on_demand.client("s3"), on_demand.resource("Bucket")
+    articles = Articles(on_demand.client("dynamodb"), on_demand.resource("ArticlesTable"), s3, bucket)
+    record, _ = articles.commit(made, now=now, announce=False, trace="t")
+    on_demand.client("dynamodb").update_item(
+        TableName=on_demand.resource("ArticlesTable"),
+        Key={"id": {"S": record.id}},
+        UpdateExpression="SET #status = :forgotten",
+        ExpressionAttributeNames={"#status": "status"},
+        ExpressionAttributeValues={":forgotten": {"S": "forgotten"}},
+    )
+    with monkeypatch.context() as as_parse:
+        as_parse.setenv("AWS_LAMBDA_FUNCTION_NAME", on_demand.resource("ParseFunction"))
+        assert articles.revise(record, msgspec.structs.replace(made, title="The mail boat has a bell"), now=now) is None
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket)
+
+
 @pytest.mark.parametrize("function", functions())
 def test_every_permission_is_used(all_used: None, function: str) -> None:
     assert not LEDGER.unused(function)

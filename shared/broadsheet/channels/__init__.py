@@ -49,19 +49,20 @@ __all__ = [
     "unlock",
 ]
 
-# The module of each kind, and the seconds it wants between two posts, by what its documentation allows.
+# The module of each kind, and the seconds it wants between two posts, by what its documentation allows. Where that is
+# so many a minute, a twentieth more: a post that was slow to arrive left the minute one too many, once in 536 posts.
 _REGISTRY = {
     "slack": ("slack", 1.0),  # one a second
     "slack-bot": ("slack_bot", 1.0),  # one a second and channel
     "webhook": ("webhook", 0.0),
-    "feishu": ("feishu", 0.6),  # 100 a minute
+    "feishu": ("feishu", 0.63),  # 100 a minute
     "email": ("ses", 1.0),  # one a second until SES has let the account out of its sandbox
-    "discord": ("discord", 2.0),  # 30 a minute and channel
+    "discord": ("discord", 2.1),  # 30 a minute and channel
     "discord-bot": ("discord_bot", 1.0),  # 5 in 5 seconds
-    "telegram": ("telegram", 3.0),  # 20 a minute in a group
+    "telegram": ("telegram", 3.15),  # 20 a minute in a group
     "teams": ("teams", 1.0),
-    "dingtalk": ("dingtalk", 3.0),  # 20 a minute, then ten minutes of silence
-    "wecom": ("wecom", 3.0),  # 20 a minute
+    "dingtalk": ("dingtalk", 3.15),  # 20 a minute, then ten minutes of silence
+    "wecom": ("wecom", 3.15),  # 20 a minute
     "sns": ("sns", 0.0),
     "ntfy": ("ntfy", 5.0),  # one in 5 seconds after a burst of 60, on the public server
     "apprise": ("apprise", 1.0),  # whichever service: gentle enough for most

@@ -169,6 +169,7 @@ class Parser:
         self._apart = apart
         self._archive = archive
         self._bundle = Bundle(now=clock()) if archive else None
+        self._absent: set[str] = set()  # ids of messages for which this run found no record, nor has committed one
 
     def run(self, bodies: Sequence[tuple[str, str]]) -> list[Outcome]:
         """Handle a batch of (SQS message id, body); returns one Outcome each, in any order."""
@@ -182,8 +183,10 @@ class Parser:
         now = self._clock()
         ready = [item for item in items if item.message.not_before <= now + 1]
         outcomes += self._send_again([(item, item.message) for item in items if item.message.not_before > now + 1])
+        asked = {item.message.id for item in ready}
         try:
-            known = self._articles.records(item.message.id for item in ready)
+            known = self._articles.records(asked)
+            self._absent = asked - known.keys()
         except StoreError:
             known = {}  # one unreadable record is its own article's trouble: it meets it again at the commit
         except (ClientError, BotoCoreError) as error:
@@ -500,6 +503,7 @@ class Parser:
                 raw=raw,
             )
             record, new = self._commit_new(doc, message, validators)
+            self._absent.discard(id)
         if message.id != record.id:
             found_at = message.found_at or message.url
             self._articles.put_alias(
@@ -537,11 +541,14 @@ class Parser:
     def _identity(self, article: Article) -> tuple[str, Record | None]:
         """The id the article belongs under, and the record that is there already.
 
-        Its canonical link is a claim, and another article may live at the address it names: titles decide.
+        Its canonical link is a claim, and another article may live at the address it names: titles decide. Where no
+        other address is in question, what the run found when it began is as good as another look: the commit decides.
         """
         own = urls.article_id(article.url)
         claimed = article.canonical_url
         claimed_id = _id_or_none(claimed) if claimed else None
+        if own in self._absent and claimed_id in (None, own):
+            return own, None
         known = self._articles.records([own] + ([claimed_id] if claimed_id else []))
         stored = {id: record for id, record in known.items() if record.status != "unavailable"}
         if claimed and claimed_id and claimed_id != own and own not in stored:

@@ -208,7 +208,7 @@ STORE = (
         where="store:Articles.commit",
         old="attribute_not_exists(id) OR #status = :unavailable",
         new="attribute_not_exists(nothing) OR #status = :unavailable",
-        witness="text parse/BatchGetItem#3=stale",
+        witness="text parse/BatchGetItem#2=stale",
     ),
     Guard(
         name="an object is written once",

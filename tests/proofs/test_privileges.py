@@ -41,7 +41,7 @@ RUNS = (
     "text stream/deliver#1=lost",  # the sweep
     "text notify/post#1=error",  # what is due
     "text parse/PutObject#1=kill-after",  # an object that is there already
-    "text parse/BatchGetItem#3=stale",  # a lost commit
+    "text parse/BatchGetItem#2=stale",  # a lost commit
     " ".join(["knots", *(f"queue/deliver#{n}=twice" for n in range(1, 9))]),  # an alias, again
 )
 SENDER, TOPIC = "desk@news.example", "arn:aws:sns:us-east-1:123456789012:news"

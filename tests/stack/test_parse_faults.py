@@ -143,7 +143,9 @@ def host_is_free(cloud: Cloud, at: float = NOW) -> bool:
 
 def test_a_batch_is_stored_and_the_host_given_back(cloud: Cloud) -> None:
     client = Scripted(page)
-    assert statuses(parse(cloud, client, [message(n) for n in range(3)])) == ["stored"] * 3
+    with before(cloud.dynamodb, "BatchGetItem", lambda _: None) as asked:
+        assert statuses(parse(cloud, client, [message(n) for n in range(3)])) == ["stored"] * 3
+    assert asked.count("BatchGetItem") == 1, "what is known of a batch is asked once, and of no article again"
     assert client.asked[0] == f"{HOST}/robots.txt"
     assert len(client.asked) == 4
     assert host_is_free(cloud)

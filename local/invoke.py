@@ -36,7 +36,7 @@ SUBSCRIPTION = Subscription(  # that events of hubs name
 )
 STORAGE = frozenset({"AWS::S3::Bucket", "AWS::DynamoDB::Table", "AWS::SQS::Queue"})
 STACK = "invoked"
-SHOWN = ("status", "source", "channel", "url", "title", "reason", "s3_key")
+SHOWN = ("status", "source", "channel", "url", "title", "reason")
 
 
 class InvokeError(BroadsheetError):
@@ -174,9 +174,7 @@ def main(files: list[str]) -> int:
             print(f"\n{file.name} → {function_of(file)}, {answer.seconds:.1f} s\n  {json.dumps(answer.result)}")
             for line in answer.log:
                 if "status" in line:
-                    shown = {
-                        k: line[k] for k in ("status", "source", "url", "title", "reason", "s3_key") if line.get(k)
-                    }
+                    shown = {name: line[name] for name in SHOWN if line.get(name)}
                     print("  " + json.dumps(shown, ensure_ascii=False))
         for post in invoker.receiver.accepted:
             print(f"\nposted to {post.path}: {json.dumps(post.payload, ensure_ascii=False)[:300]}")

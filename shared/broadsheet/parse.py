@@ -84,7 +84,6 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempt: int = 0
     origin: Origin | None = None
     title: str = ""
-    s3_key: str | None = None
     retry_at: float | None = None
     rule_missed: str | None = None
 
@@ -213,7 +212,10 @@ class Parser:
         if self._originals:
             self._originals.save(now=self._clock())
         for outcome in outcomes:
-            log.info(outcome.status, extra=msgspec.to_builtins(outcome))
+            told = msgspec.to_builtins(outcome)
+            if outcome.id:  # by which it is found; the record says where its object lies
+                del told["message_id"]
+            log.info(outcome.status, extra=told)
         return outcomes
 
     # ---- one host ------------------------------------------------------------------------------------------------
@@ -736,7 +738,6 @@ class Parser:
             attempt=message.attempt if attempt is None else attempt,
             origin=origin,
             title=title,
-            s3_key=record.s3_key if record else None,
             retry_at=retry_at,
         )
 

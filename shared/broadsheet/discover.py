@@ -1,8 +1,9 @@
 """The discover job: sources that are due in; messages for new articles out.
 
 The story of a poll: under the host's turn, ask the feed with what we remember of it; if its body changed, pick the
-entries it hasn't shown before; send a message for each; then remember them as shown; then, last, how the source stands
-(validators, next time). Killed anywhere in between, the same entries are found and sent again.
+entries it hasn't shown before; send a message for each; then remember them as shown; then, last, or in one write with
+what few there were, how the source stands (validators, next time). Killed anywhere in between, the same entries are
+found and sent again.
 
 A run asks one share of the sources, many hosts at once, until its time is up; what is due beyond that it leaves to runs
 that start meanwhile (`shares`).
@@ -242,7 +243,7 @@ class Discoverer:
     ) -> Outcome:
         now = self._clock()
         taken = self._intake.polled(source, state, feed, now=now)
-        picked = taken.picked
+        picked, state = taken.picked, msgspec.structs.replace(state, lately=taken.lately)
         named = websub.named(feed, response.headers, url=response.url) if source.kind == "feed" else None
         answered = _answered(
             "changed",

@@ -96,13 +96,14 @@ def pick(
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a feed's entries. `refused` are URLs that the queue didn't take, `traces` by id those it did.
 
-    `complete` says that nothing is left for another poll.
+    `complete` says that nothing is left for another poll; `lately` is what the source's state is to remember.
     """
 
     picked: Pick
     refused: frozenset[str]
     complete: bool
     traces: dict[str, str]
+    lately: bytes
 
 
 class Intake:
@@ -114,7 +115,7 @@ class Intake:
 
     def polled(self, source: Source, state: PollState, feed: Feed, *, now: float) -> Taken:
         """Take in all that a source shows; what is left of it, `feed.warnings` or the queue's refusals say."""
-        window = self._polls.window(source.id)
+        window = self._polls.window(source.id, state.lately)
         taken = self._sent(source, state, feed, window, now)
         picked = taken.picked
         backlog_until = (
@@ -123,17 +124,21 @@ class Intake:
         # Refused on a first poll, an entry isn't backlog: the next poll is then the first once more.
         first_again = window is None and taken.refused
         accepted = _accepted(taken)
-        if not first_again and (accepted or window is None or window.backlog_until != backlog_until):
-            shown = [*picked.shown[::-1], *accepted]
+        shown = [*picked.shown[::-1], *accepted]
+        if window and window.backlog_until == backlog_until:
+            lately = window.lately_with(shown) if accepted else window.lately
+        else:
+            lately = None
+        if lately is None and not first_again:
             self._polls.save_window(source.id, (window or Window()).with_shown(shown, backlog_until=backlog_until))
-        return taken
+        return msgspec.structs.replace(taken, lately=lately or b"")
 
     def pushed(self, source: Source, state: PollState, feed: Feed, *, now: float) -> Taken | None:
         """Take in what a hub pushed: it may be a part of what the source shows, so nothing else is forgotten for it.
 
         None if the source's first poll is still to come, which decides what is told of.
         """
-        window = self._polls.window(source.id)
+        window = self._polls.window(source.id, state.lately)
         if window is None:
             return None
         taken = self._sent(source, state, feed, window, now)
@@ -152,6 +157,7 @@ class Intake:
             refused=refused,
             complete=picked.complete and not refused and not unread,
             traces={message.id: message.trace for message in messages if message.url not in refused},
+            lately=state.lately,
         )
 
 

@@ -1,8 +1,10 @@
 """What is remembered of a source between polls: how it stands, and which entries it has shown.
 
 Two items a source. `poll` is small, for it is written at every poll. `window` holds 8 bytes for each entry shown
-lately, newest last, and is read and written only when the feed's body changed: an unchanged poll costs no read per
-entry, and a new entry no item of its own. Falling out of the window loses nothing: parse knows the article still.
+lately, newest last, and is read only when the feed's body changed: an unchanged poll costs no read per entry, and a new
+entry no item of its own. Nor does it cost the window a write: the few shown since that was written stand in `poll`
+(`PollState.lately`), until they are too many for it. Falling out of the window loses nothing: parse knows the article
+still.
 """
 
 import hashlib
@@ -19,19 +21,21 @@ if TYPE_CHECKING:
 
 KEY_BYTES = 8  # of SHA-256: two of a window's keys collide once in 10^13 articles
 WINDOW = 40_000  # keys kept at most: 320 KB of the 400 KB an item may have
+LATELY = 40  # keys that the poll item holds at most, 320 bytes: with them it still is one write unit of 1 KB
 
 
 class Window:
     """The keys of entries shown lately. Immutable: `with_shown` gives the next one.
 
-    `backlog_until` (epoch seconds) is set while entries are left of what the source had at its first poll: until then,
-    what is older is backlog and no news.
+    `lately` are those that the window's item doesn't hold yet, packed alike. `backlog_until` (epoch seconds) is set
+    while entries are left of what the source had at its first poll: until then, what is older is backlog and no news.
     """
 
-    def __init__(self, packed: bytes = b"", *, backlog_until: float | None = None) -> None:
+    def __init__(self, packed: bytes = b"", *, lately: bytes = b"", backlog_until: float | None = None) -> None:
         self.packed = packed
+        self.lately = lately
         self.backlog_until = backlog_until
-        self._keys = {packed[i : i + KEY_BYTES] for i in range(0, len(packed), KEY_BYTES)}
+        self._keys = set(_parted(packed + lately))
 
     def __contains__(self, key: str) -> bool:
         return _short(key) in self._keys
@@ -47,17 +51,22 @@ class Window:
         """
         shown = list(dict.fromkeys(_short(key) for key in keys))
         newest = set(shown)
-        older = [
-            key for i in range(0, len(self.packed), KEY_BYTES) if (key := self.packed[i : i + KEY_BYTES]) not in newest
-        ]
+        older = [key for key in dict.fromkeys(_parted(self.packed + self.lately)) if key not in newest]
         room = max(len(shown), 60)  # a feed that flips between two states, or drops an entry and brings it back
         return Window(b"".join((older[-room:] + shown)[-WINDOW:]), backlog_until=backlog_until)
 
     def with_more(self, keys: Iterable[str]) -> "Window":
         """The window after these keys were shown beside all others, as by a hub that pushes only what is new."""
-        newest = dict.fromkeys(_short(key) for key in keys if key not in self)
-        packed = (self.packed + b"".join(newest))[-WINDOW * KEY_BYTES :]
-        return Window(packed, backlog_until=self.backlog_until)
+        packed = (self.packed + b"".join(self._unknown(keys)))[-WINDOW * KEY_BYTES :]
+        return Window(packed, lately=self.lately, backlog_until=self.backlog_until)
+
+    def lately_with(self, keys: Iterable[str]) -> bytes | None:
+        """`lately` after these keys were shown; None if it is full, and the window itself has to be written."""
+        lately = self.lately + b"".join(self._unknown(keys))
+        return lately if len(lately) <= LATELY * KEY_BYTES else None
+
+    def _unknown(self, keys: Iterable[str]) -> dict[bytes, None]:
+        return dict.fromkeys(_short(key) for key in keys if key not in self)
 
 
 class Polls:
@@ -95,14 +104,14 @@ class Polls:
                 ExpressionAttributeValues=to_item({f":{name}": value for name, value in changes.items()}),
             )
 
-    def window(self, source_id: str) -> Window | None:
-        """The entries the source has shown; None before its first poll succeeded."""
+    def window(self, source_id: str, lately: bytes = b"") -> Window | None:
+        """The entries the source has shown, with those its state holds; None before its first poll succeeded."""
         key = _key(source_id, "window")
         answer = self._dynamodb.get_item(TableName=self._table, Key=key, ConsistentRead=True)
         if "Item" not in answer:
             return None
         values = from_item(answer["Item"])
-        return Window(values["keys"], backlog_until=values.get("backlog_until"))
+        return Window(values["keys"], lately=lately, backlog_until=values.get("backlog_until"))
 
     def refetched_until(self) -> float | None:
         """Until when (epoch seconds) what was due to be fetched again was sent; None before the first time."""
@@ -122,6 +131,10 @@ class Polls:
 
 
 _REFETCHED: dict[str, Any] = {"pk": {"S": "refetch"}, "sk": {"S": "cursor"}}
+
+
+def _parted(packed: bytes) -> list[bytes]:
+    return [packed[i : i + KEY_BYTES] for i in range(0, len(packed), KEY_BYTES)]
 
 
 def _short(key: str) -> bytes:

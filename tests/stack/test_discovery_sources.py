@@ -183,9 +183,23 @@ def test_what_a_poll_asks_of_aws_does_not_grow_with_the_feed(stand: Newsstand, e
         "first": changed,
         "304": unchanged,
         "same body": unchanged,
-        "one more": changed,
-        "another order": [call for n, call in enumerate(changed) if n != 3],  # nothing new: the window stays as it is
+        "one more": (window_kept := [call for n, call in enumerate(changed) if n != 3]),  # the state remembers it
+        "another order": window_kept,
     }
+
+
+def test_entries_that_come_a_few_at_a_time_are_remembered_with_the_state_until_they_are_many(stand: Newsstand) -> None:
+    paths = [f"/2026/11/ferry-report-number-{n}" for n in range(32)]
+    puts, new = [], []
+    for shown in range(4, 33, 4):
+        stand.pages[FEED] = rss(*map(item, paths[:shown][::-1]))
+        with before(stand.cloud.dynamodb, "PutItem", lambda _: None) as asked:
+            (outcome,) = stand.discoverer().run(force=True)
+        puts.append(asked.count("PutItem"))
+        new.append(outcome.new)
+        stand.later(0.1)
+    assert new == [4] * 8, "all, and none twice"
+    assert puts == [2, 1, 1, 1, 1, 1, 2, 1], "an entry has two names: five times four fit"
 
 
 def test_a_body_that_comes_again_under_another_etag_is_nothing_new_and_the_etag_is_kept(stand: Newsstand) -> None:

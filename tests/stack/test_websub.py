@@ -415,6 +415,13 @@ def test_a_push_in_the_middle_of_a_poll_does_no_harm(stand: Newsstand, hub: Hub,
     once(stand, A, B, C)
 
 
+def test_a_push_of_what_a_poll_has_just_shown_is_nothing_new(stand: Newsstand, hub: Hub) -> None:
+    stand.pages[FEED] = feed(item(C))
+    assert [one.new for one in stand.poll()] == [1]
+    hub.push(feed(item(C)))
+    assert stand.cloud.messages(stand.cloud.queue_url) == []
+
+
 def test_a_push_asks_no_more_of_aws_than_a_poll_and_a_look_at_its_subscription(stand: Newsstand, hub: Hub) -> None:
     with before(stand.cloud.dynamodb, "*", str) as calls:
         hub.push(feed(item(C)))

@@ -17,6 +17,7 @@ HERE = Path(__file__).parent
 MONTH = 30.4  # days
 FULL_CORE = 1769  # MB of memory with which Lambda gives a whole vCPU; less gives its share of one
 POLLS_A_DAY = 74.4  # of a source that learns its rhythm: tests/benchmarks/polling
+ENTRIES_LATELY = 20  # of a source: so many its state remembers before their window is written (polls.LATELY)
 POST_SECONDS = 0.2  # a chat service's answer
 PAGE_BYTES = 12_000  # a page of 45 KB, packed
 COLDER = 400_000  # bytes of an object of the raw archive, above which it moves to colder storage (template.yaml)
@@ -126,6 +127,7 @@ def _articles(plan: Plan) -> Iterator[Line]:
     window = finding * (
         extra.get("state_writes", 0) * price["dynamodb_write"] + extra.get("reads", 0) * price["dynamodb_read"]
     )
+    window += n / ENTRIES_LATELY * price["dynamodb_write"]
     yield Line("article", "DynamoDB, entries shown", f"{finding / n:.2f} polls find one", window)
     requests = finding * extra["sqs_requests"] + 0.2 * n  # received and deleted by tens
     yield Line("article", "SQS", f"{requests / n:.2f} requests", requests * price["sqs_request"])

@@ -58,7 +58,9 @@ def check(wanted: str, *, path: Path, as_json: bool, allow: tuple[str, ...], dep
     else:
         polls = deployment.polls
         state = polls.states([listed.id]).get(listed.id)
-        found = probe_source(listed, client, window=polls.window(listed.id), state=state)
+        found = probe_source(
+            listed, client, window=polls.window(listed.id, state.lately if state else b""), state=state
+        )
     if as_json:
         show_json(found)
     else:

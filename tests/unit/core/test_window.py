@@ -1,6 +1,6 @@
 """The window of entries shown lately: small, bounded, and forgetting the oldest first."""
 
-from broadsheet.polls import KEY_BYTES, WINDOW, Window
+from broadsheet.polls import KEY_BYTES, LATELY, WINDOW, Window
 
 
 def keys(start: int, stop: int) -> list[str]:
@@ -30,6 +30,21 @@ def test_what_is_shown_beside_the_rest_lets_nothing_be_forgotten() -> None:
     assert "new" in window
     assert window.backlog_until == 5.0
     assert len(window.with_more(keys(1000, 1000 + WINDOW))) == WINDOW
+
+
+def test_what_was_shown_since_the_window_was_written_is_known_and_becomes_part_of_the_next() -> None:
+    written = Window().with_shown(["a", "b"], backlog_until=5.0)
+    lately = written.lately_with(["b", "c", "c"])
+    assert lately is not None
+    assert len(lately) == KEY_BYTES, "only what the window doesn't hold"
+    window = Window(written.packed, lately=lately, backlog_until=5.0)
+    assert [key for key in "abcd" if key in window] == ["a", "b", "c"]
+    pushed = window.with_more(["c", "d"])
+    assert (len(pushed.packed), pushed.lately, pushed.backlog_until) == (3 * KEY_BYTES, lately, 5.0)
+    following = window.with_shown(["e"])
+    assert (len(following.packed), following.lately) == (4 * KEY_BYTES, b"")
+    assert len(window.lately_with(keys(1, LATELY)) or b"") == LATELY * KEY_BYTES
+    assert window.lately_with(keys(0, LATELY)) is None, "full"
 
 
 def test_a_usual_feed_and_its_past_are_one_write_unit() -> None:

@@ -4,8 +4,11 @@ import msgspec
 import pytest
 
 from broadsheet import polling
+from broadsheet.dynamo import to_item
 from broadsheet.polling import DAY, HOUR, JITTER, MINUTE, PollOutcome, PollState, plan
+from broadsheet.polls import KEY_BYTES, LATELY
 from broadsheet.source import Source
+from tests.benchmarks.cost.meter import size_of
 
 NOW = 1_795_428_000.0  # Monday 23 November 2026, 10:00 UTC
 SOURCE = Source(id="herald", name="Herald", url="https://herald.example/feed", interval=15)
@@ -239,8 +242,17 @@ def test_silence_that_turns_into_failures_stays_one_trouble_until_it_is_broken()
 def test_the_state_is_small_and_plain() -> None:
     state = after(*[FOUND] * 200, failed("html"))
     line = msgspec.json.encode(state)
-    assert len(line) < 900  # one DynamoDB write unit is 1 KB
+    assert len(line) < 900
     assert msgspec.json.decode(line, type=PollState) == state
+
+
+def test_with_what_was_shown_lately_the_state_is_still_one_write_unit() -> None:
+    answered = PollOutcome(
+        kind="changed", new=3, etag=f'W/"{"e" * 32}"', last_modified="Mon, 23 Nov 2026 10:00:00 GMT", body_hash="h" * 64
+    )
+    state = msgspec.structs.replace(after(*[answered] * 500), lately=bytes(LATELY * KEY_BYTES))
+    key = {"pk": {"S": "source#a-newspaper-of-a-usual-name"}, "sk": {"S": "poll"}}
+    assert size_of(key | to_item(msgspec.structs.asdict(state))) <= 1024
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,8 @@
 """The notify job: committed records in, posts in channels out, each channel told once.
 
-Three ways in. `announce` takes a record from the table's stream and posts it. `post_due` posts what waited: a channel
-that was down, its rate, a lease that ran out. `sweep` finds commits that have no deliveries, for a stream forgets after
-24 hours. All three end in the same claim, so that they may overlap as they like.
+Three ways in. `announce` takes a record from the table's stream and posts it. `post_due` posts what waited: for a
+channel that was down, its rate, a model's words, the end of a lease. `sweep` finds commits that have no deliveries, for
+a stream forgets after 24 hours. All three end in the same claim, so that they may overlap as they like.
 """
 
 import logging
@@ -84,6 +84,9 @@ class Notifier:
             if hold := self._poster.hold(channel):
                 self._open(channel, record, telling, hold)
                 self._poster.note("held", record, channel, reason=hold.reason)
+            elif self._rewriter and self._rewriter.may_take_time(record, channel):  # the next record is not to wait
+                self._open(channel, record, telling)
+                self._poster.note("pending", record, channel, reason="words")
             elif not self._poster.may_post(channel, SOON if self._poster.waited < PATIENCE else 0):
                 self._open(channel, record, telling)
                 self._poster.note("pending", record, channel, reason="rate or rest")

@@ -18,7 +18,7 @@ from broadsheet.source import Channel
 from broadsheet.store import Articles, Record
 from broadsheet.words import Prompt, Task, Words
 
-PATIENCE = 10.0  # seconds of a run after which no further model is asked
+PATIENCE = 20.0  # seconds of a run of a minute after which no further model is asked
 TIME_FOR_A_QUESTION = bedrock.SECONDS + 5  # until the answer, or none, is written down
 
 log = logging.getLogger("broadsheet.notify")
@@ -52,10 +52,13 @@ class Rewriter:
         self._spent = 0.0
         self._known: dict[tuple[Key, Task], Words | None] = {}
 
+    def may_take_time(self, record: Record, channel: Channel) -> bool:
+        """Whether a model may have to be asked for the words that the channel wishes."""
+        return bool(self._models) and _task(record, channel) is not None
+
     def rewritten(self, record: Record, channel: Channel) -> Record:
         """The record in the words that the channel wishes; within a run always the same ones."""
-        by_model = channel.summaries == "model"
-        task = words.wished(by_model=by_model, language=channel.language, article_language=record.language)
+        task = _task(record, channel)
         if task is None:
             return record
         article = (record.id, record.content_hash)
@@ -83,15 +86,16 @@ class Rewriter:
         for model in list(self._models):
             if not self._may_ask():
                 break
-            if not self._phrasings.reserve(asked.tokens, of=self._monthly, now=self._clock()):
+            at = self._clock()  # the month that is charged, whatever month the answer comes in
+            if not self._phrasings.reserve(asked.tokens, of=self._monthly, now=at):
                 self._note(record, "over-budget", model)
                 self._models.clear()  # for this run
                 break
             if not claimed and not self._phrasings.claim(article, task, now=self._clock()):
-                self._phrasings.correct(-asked.tokens, now=self._clock())
+                self._phrasings.correct(-asked.tokens, now=at)
                 return None
             claimed = True
-            reply = self._reply(record, model, asked)
+            reply = self._reply(record, model, asked, at)
             if reply is None:
                 continue
             found = (
@@ -108,19 +112,18 @@ class Rewriter:
             self._phrasings.settle(article, task, for_good=False)
         return None
 
-    def _reply(self, record: Record, model: str, asked: Prompt) -> Reply | None:
-        began = self._clock()
+    def _reply(self, record: Record, model: str, asked: Prompt, at: float) -> Reply | None:
         try:
             reply = bedrock.ask(self._client(), model, asked)
         except ModelError as error:
             if not error.charged:
-                self._phrasings.correct(-asked.tokens, now=self._clock())
+                self._phrasings.correct(-asked.tokens, now=at)
             self._note(record, "failed", model, reason=f"{error.reason} {error.detail}".strip())
             self._models.remove(model)  # for this run
             return None
         finally:
-            self._spent += self._clock() - began
-        self._phrasings.correct(reply.tokens - asked.tokens, now=self._clock())
+            self._spent += self._clock() - at
+        self._phrasings.correct(reply.tokens - asked.tokens, now=at)
         return reply
 
     def _may_ask(self) -> bool:
@@ -130,3 +133,8 @@ class Rewriter:
         said = {"status": status, "id": record.id, "model": model, "reason": reason, "tokens": tokens}
         level = logging.INFO if status == "made" else logging.WARNING
         log.log(level, "words", extra={name: value for name, value in said.items() if value})
+
+
+def _task(record: Record, channel: Channel) -> Task | None:
+    by_model = channel.summaries == "model"
+    return words.wished(by_model=by_model, language=channel.language, article_language=record.language)

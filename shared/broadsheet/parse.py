@@ -31,7 +31,7 @@ from broadsheet.hosts import BusyError, Hosts, Turn
 from broadsheet.mirror import MirrorError
 from broadsheet.originals import Originals
 from broadsheet.queue import ArticleMessage, Failure, MessageError, Queue, decode, group
-from broadsheet.reading import Reading, read_answer
+from broadsheet.reading import Reading, fragments, read_answer
 from broadsheet.robots import MAX_BYTES, Robots, from_answer
 from broadsheet.source import Source, Sources
 from broadsheet.store import (
@@ -379,7 +379,7 @@ class Parser:
     def _elsewhere(self, item: _Item, url: str) -> Outcome | _Item:
         """The page moved: go on there, next on this visit or, on another origin, when it is that host's turn."""
         message = item.message
-        if _is_home(url) and not _is_home(message.url):
+        if urls.is_home_page(url) and not urls.is_home_page(message.url):
             return self._without_page(item, "moved-to-home-page", url)
         # What is asked for again may miss a revision, but a list of others mustn't become one.
         if message.revisit and urls.is_section_page(url) and _path(url) != _path(message.url):
@@ -424,6 +424,7 @@ class Parser:
                     item,
                     reading.article,
                     origin=reading.origin,
+                    reason=reading.reason,
                     withheld=withheld,
                     validators=validators,
                 )
@@ -439,6 +440,8 @@ class Parser:
         if record is None or record.status != "stored":
             return None
         before = self._articles.read(record.s3_key or "")
+        if item.message.found_at and urls.titles_disagree(before.title, reading.article.title):
+            return None  # a list or a wall, where the page has been
         article = feedtext.carried_over(reading.article, before)
         if before.revision == record.revision and not changes.is_revision(before, article, revisions=before.revision):
             return None
@@ -450,6 +453,7 @@ class Parser:
             fetched_at=datetime.fromtimestamp(self._clock(), UTC),
             summary=summarize(article),
             origin=reading.origin,
+            origin_reason=reading.reason,
             withheld=reading.withheld,
         )
         return record, doc
@@ -488,6 +492,9 @@ class Parser:
         message = item.message
         article = msgspec.structs.replace(article, url=urls.clean(article.url))
         id, record = self._identity(article)
+        offered = message.entry.title if message.entry and message.found_at else ""
+        if record and record.id != message.id and urls.titles_disagree(offered, record.title):
+            return self._without_page(item, "another-page", article.url)
         if article.canonical_url and id == _id_or_none(article.canonical_url):
             article = msgspec.structs.replace(article, url=urls.clean(article.canonical_url))
         new = False
@@ -588,7 +595,7 @@ class Parser:
         message = item.message
         if message.revisit:
             return self._outcome(item, "unchanged", reason, detail=detail)
-        if feedtext.is_full_text(message.entry, self._fragment):
+        if self._has_full_text(message):
             return self._from_feed(item, reason, raw=raw)
         self._articles.put_unavailable(
             message.id,
@@ -605,7 +612,7 @@ class Parser:
         message = item.message
         assert message.entry is not None  # noqa: S101 - both callers have looked
         url, language = message.found_at or message.url, self._source(message).language
-        article = feedtext.to_article(message.entry, url, language=language, read=self._fragment)
+        article = feedtext.to_article(message.entry, url, language=language, read=fragments(self._read))
         return self._commit(item, article, origin="feed", reason=reason, raw=raw)
 
     def _after_failure(self, item: _Item, error: FetchTransient) -> Outcome:
@@ -614,7 +621,7 @@ class Parser:
         if message.attempt + 1 >= MAX_ATTEMPTS:
             if message.revisit:
                 return self._outcome(item, "unchanged", error.reason)
-            if feedtext.is_full_text(message.entry, self._fragment):
+            if self._has_full_text(message):
                 return self._from_feed(item, error.reason)
             return self._give_up(item, error, error.reason)
         delay = max(error.retry_after or 0.0, min(MAX_RETRY_DELAY, self._retry_delay * 2.0**message.attempt))
@@ -706,9 +713,6 @@ class Parser:
             return apart.read(task)
         return self._apart.read(task, self._deadline - self._clock() - TIME_TO_WRITE)
 
-    def _fragment(self, html: str, url: str) -> Article:
-        return self._read(Task(kind="fragment", body=html.encode("utf-8", "replace"), url=url))
-
     def _time_for_a_page(self) -> bool:
         return self._clock() + TIME_FOR_A_PAGE <= self._deadline
 
@@ -750,9 +754,12 @@ class Parser:
         """Whether a channel is to hear of it; for what none is to, neither the outbox nor notify need cost anything."""
         return message.announce and bool(self._sources.channels_of((message.source,)))
 
+    def _has_full_text(self, message: ArticleMessage) -> bool:
+        return feedtext.is_full_text(message.entry, fragments(self._read))
+
     def _needs_page(self, message: ArticleMessage) -> bool:
         try:
-            return self._source(message).fetch != "feed" or not feedtext.is_full_text(message.entry, self._fragment)
+            return self._source(message).fetch != "feed" or not self._has_full_text(message)
         except LateError:
             return True
 
@@ -774,11 +781,6 @@ def _id_or_none(url: str) -> str | None:
         return urls.article_id(url)
     except urls.UrlError:
         return None
-
-
-def _is_home(url: str) -> bool:
-    parts = urlsplit(url)
-    return parts.path in ("", "/") and not parts.query
 
 
 def _path(url: str) -> str:

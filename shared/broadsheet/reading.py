@@ -23,15 +23,23 @@ class Reader(Protocol):
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """An article, what it was read from, and what the source's policy has it stored without its text for."""
+    """An article, what it was read from, and what the source's policy has it stored without its text for.
+
+    `reason` says why it is the feed's text although there is a page.
+    """
 
     article: Article
     origin: Origin
     withheld: Reservation | None = None
+    reason: str | None = None
 
 
 def read_answer(response: Response, message: ArticleMessage, source: Source, read: Reader) -> Reading:
-    """The article that an answer gives, completed by what the feed said. Raises ExtractionError or MirrorError."""
+    """The article that an answer gives, completed by what the feed said. Raises ExtractionError or MirrorError.
+
+    Where the feed has the article's text and the page hasn't, the feed's is it: under the feed's own address if the
+    page seems to be another, for all articles may lead there.
+    """
     if source.fetch == "document":  # its owner vouches for the address it names
         article = mirror.to_article(mirror.read(response.body, name=response.url), source.timezone or mirror.ZONE)
         return Reading(msgspec.structs.replace(article, language=article.language or source.language), "seed")
@@ -44,5 +52,14 @@ def read_answer(response: Response, message: ArticleMessage, source: Source, rea
     )
     article = feedtext.complete(read(task), message.entry, language=source.language)
     article = reservations.with_headers(article, response.headers)
-    withheld = reservations.respected(article, source.respect)
-    return Reading(reservations.without_text(article) if withheld else article, "page", withheld)
+    if withheld := reservations.respected(article, source.respect):
+        return Reading(reservations.without_text(article), "page", withheld)
+    address = message.found_at or message.url
+    if found := feedtext.better(article, message.entry, address, language=source.language, read=fragments(read)):
+        return Reading(found[0], "feed", reason=found[1])
+    return Reading(article, "page")
+
+
+def fragments(read: Reader) -> feedtext.Reader:
+    """Reads a feed's HTML as `read` does."""
+    return lambda html, url: read(Task(kind="fragment", body=html.encode("utf-8", "replace"), url=url))

@@ -139,14 +139,23 @@ def same_site(a: str, b: str) -> bool:
     return registrable_domain(a) == registrable_domain(b)
 
 
+def is_home_page(url: str) -> bool:
+    """Whether `url` is a site's front page, or that of one of its languages: `/`, `/zh/`, `/en-gb`."""
+    parsed = _web(parse(url), url)
+    segments = [part for part in _path(parsed.pathname).split("/") if part]
+    if _query(parsed.search[1:]) or _names_a_place(parsed.hash):
+        return False
+    return not segments or (len(segments) == 1 and _names_language(segments[0]))
+
+
 def is_section_page(url: str) -> bool:
     """Whether `url` looks like a home, section, topic or archive page rather than an article. A heuristic on words:
     articles have numbers, long slugs or a query; sections a few short words."""
     parsed = _web(parse(url), url)
     segments = [_decoded(part) for part in _path(parsed.pathname).split("/") if part]
-    if _query(parsed.search[1:]) or parsed.hash[:3] in ("#!/", "#/") or parsed.hash.startswith("#!"):
+    if _query(parsed.search[1:]) or _names_a_place(parsed.hash):
         return False
-    if not segments or (len(segments) == 1 and re.fullmatch(r"[a-z]{2}([-_][a-z]{2,4})?", segments[0], re.I)):
+    if not segments or (len(segments) == 1 and _names_language(segments[0])):
         return True
     if segments[0].lower() in _LISTS and len(segments) <= 3:
         return True
@@ -190,9 +199,15 @@ def titles_agree(a: str, b: str) -> bool:
         return True
     if re.findall(r"\d+", plain_a) != re.findall(r"\d+", plain_b):
         return False
-    pairs_a = {plain_a[i : i + 2] for i in range(len(plain_a) - 1)}
-    pairs_b = {plain_b[i : i + 2] for i in range(len(plain_b) - 1)}
-    return bool(pairs_a and pairs_b) and 2 * len(pairs_a & pairs_b) >= 0.8 * (len(pairs_a) + len(pairs_b))
+    return _likeness(plain_a, plain_b) >= 0.8
+
+
+def titles_disagree(a: str, b: str) -> bool:
+    """Whether two titles can hardly name one story: not even a third of their character bigrams in common, where
+    `titles_agree` asks for nearly all. Edited headlines are in between. An empty title says nothing: False."""
+    if not _plain(a) or not _plain(b) or titles_agree(a, b):
+        return False
+    return _likeness(_plain(a), _plain(b)) < 1 / 3
 
 
 _LISTS = frozenset(
@@ -239,6 +254,14 @@ def _is_public_name(host: str) -> bool:
 @cache
 def _suffixes() -> PublicSuffixList:
     return PublicSuffixList()  # reads the list that ships with it: 50 ms once, no network
+
+
+def _names_a_place(fragment: str) -> bool:
+    return fragment.startswith(("#!", "#/"))
+
+
+def _names_language(segment: str) -> bool:
+    return bool(re.fullmatch(r"[a-z]{2}([-_][a-z]{2,4})?", segment, re.IGNORECASE))
 
 
 def _decoded(text: str) -> str:
@@ -299,6 +322,12 @@ def _stems(url: str) -> list[str]:
 
 def _plain(title: str) -> str:
     return "".join(char for char in unicodedata.normalize("NFKC", title).casefold() if char.isalnum())
+
+
+def _likeness(a: str, b: str) -> float:
+    """The Dice coefficient of two plain titles' character bigrams."""
+    pairs_a, pairs_b = ({text[i : i + 2] for i in range(len(text) - 1)} for text in (a, b))
+    return 2 * len(pairs_a & pairs_b) / (len(pairs_a) + len(pairs_b)) if pairs_a and pairs_b else 0.0
 
 
 def _without_site(title: str) -> set[str]:

@@ -334,16 +334,56 @@ def test_a_host_we_refuse_to_connect_to_is_told_by_that(cloud: Cloud, reason: st
 
 def test_articles_that_all_lead_to_one_wall_keep_their_own_address_and_their_feeds_text(cloud: Cloud) -> None:
     wall = Redirecting(f"{HOST}/subscribe", robots=b"User-agent: *\nDisallow: /subscribe")
-    texts = [
-        FeedEntry(title=f"Ferry report {n}", html=pack(f"<p>{f'Ferry {n} sailed. ' * 40}</p>" * 3)) for n in (1, 2)
-    ]
-    outcomes = parse(cloud, wall, [message(n, entry=texts[n - 1]) for n in (1, 2)])
+    outcomes = parse(cloud, wall, [message(n, entry=entry(n)) for n in (1, 2)])
     assert [(one.status, one.origin, one.reason, one.id) for one in outcomes.values()] == [
         ("stored", "feed", "robots-disallowed", message(n).id) for n in (1, 2)
     ]
 
 
-@pytest.mark.parametrize("target", [f"{HOST}/", "https://other.example/", "http://news.example/"])
+def walled(url: str) -> bytes | Exception:
+    """Every page asks to log in first, and answers 200."""
+    answer = page(url)
+    wall = "<p>Log in, or make an account: it takes a minute, and you read ten articles a month for nothing.</p>"
+    return answer if isinstance(answer, Exception) else f"<title>Log in</title><article>{wall}</article>".encode()
+
+
+def entry(n: int, html: str = "") -> FeedEntry:
+    return FeedEntry(title=f"Ferry report {n}", html=pack(html or f"<p>{f'Ferry {n} sailed. ' * 40}</p>" * 3))
+
+
+@pytest.mark.parametrize("where", ["there", "elsewhere"])
+def test_a_wall_that_answers_like_a_page_is_no_article_of_a_feed_with_full_texts(cloud: Cloud, where: str) -> None:
+    client = Scripted(walled)
+    if where == "elsewhere":
+        client = Redirecting(f"{HOST}/account/login")
+        client.answer = walled
+    outcomes = parse(cloud, client, [message(n, entry=entry(n)) for n in (1, 2)])
+    assert [(one.status, one.origin, one.reason, one.id, one.title) for one in outcomes.values()] == [
+        ("stored", "feed", "another-page", message(n).id, f"Ferry report {n}") for n in (1, 2)
+    ]
+    assert {record["url"]["S"] for record in cloud.items(cloud.articles_table)} == {message(n).url for n in (1, 2)}
+    assert statuses(parse(cloud, client, [message(n, entry=entry(n)) for n in (1, 2)])) == ["known", "known"]
+
+
+def test_articles_without_text_that_lead_to_one_wall_are_reported_not_lost_in_it(cloud: Cloud) -> None:
+    client = Redirecting(f"{HOST}/account/login")
+    client.answer = walled
+    outcomes = parse(cloud, client, [message(n, entry=entry(n, "<p>It sailed.</p>")) for n in (1, 2, 3)])
+    assert [(one.status, one.reason) for one in outcomes.values()] == [
+        ("stored", ""),  # nobody can know yet that it is a wall
+        ("unavailable", "another-page"),
+        ("unavailable", "another-page"),
+    ]
+
+
+def test_a_redirect_to_an_article_whose_headline_was_edited_is_its_alias(cloud: Cloud) -> None:
+    client = Redirecting(f"{HOST}/2026/9")
+    offered = FeedEntry(title="Ferry report 9"), FeedEntry(title="Ferry report no. 10")
+    outcomes = parse(cloud, client, [message(n, entry=offered[n - 1]) for n in (1, 2)])
+    assert [(one.status, one.reason) for one in outcomes.values()] == [("stored", ""), ("known", "")]
+
+
+@pytest.mark.parametrize("target", [f"{HOST}/", f"{HOST}/de/", "https://other.example/", "http://news.example/"])
 def test_a_redirect_to_a_home_page_says_that_the_article_is_gone(cloud: Cloud, target: str) -> None:
     outcome = parse(cloud, Redirecting(target), [message(1)])["m0"]
     assert (outcome.status, outcome.reason, outcome.detail) == ("unavailable", "moved-to-home-page", target)

@@ -105,7 +105,7 @@ def test_a_page_that_prints_the_time_is_no_other_for_that(stand: Newsstand) -> N
     ("status", "path"),
     [
         *((status, "") for status in ("404 Not Found", "410 Gone", "403 Forbidden", "500 Oh No")),
-        *(("302 Found", path) for path in ("/", "/category/harbour")),
+        *(("302 Found", path) for path in ("/", "/category/harbour", "/account/log-in-1")),
     ],
 )
 def test_a_page_that_is_gone_takes_no_article_with_it(stand: Newsstand, status: str, path: str) -> None:

@@ -155,6 +155,7 @@ class _Desk:
             fetched_at=there.fetched_at,
             summary=summarize(article),
             origin=reading.origin,
+            origin_reason=reading.reason,
             withheld=reading.withheld,
             raw=raw,
         )

@@ -61,6 +61,53 @@ def test_titles(a: str, b: str, agree: bool) -> None:
 
 
 @pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("Ferry sails again", "Please log in to go on"),
+        ("渡轮今日复航", "请先登录后继续阅读"),
+        ("Ferry report 1", "Subscribe"),
+    ],
+)
+def test_titles_of_different_things(a: str, b: str) -> None:
+    assert urls.titles_disagree(a, b)
+    assert urls.titles_disagree(b, a)
+
+
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ("Ferry sinks, 3 missing", "Ferry sinks, 12 missing"),  # edited
+        ("Ferry report 1", "Ferry report 2"),  # neither do these agree
+        ("渡轮今日复航", "渡轮昨日复航，旅客满意"),
+        ("Ferry sails again", ""),
+        ("", ""),
+        ("?", "Ferry"),
+    ],
+)
+def test_titles_of_perhaps_one_thing(a: str, b: str) -> None:
+    assert not urls.titles_disagree(a, b)
+    assert not urls.titles_disagree(b, a)
+
+
+@pytest.mark.parametrize(
+    ("path", "home"),
+    [
+        ("/", True),
+        ("", True),
+        ("/index.html", True),
+        ("/de/", True),
+        ("/zh-hans", True),
+        ("/?utm_source=x", True),
+        ("/?p=815", False),
+        ("/#!/story", False),
+        ("/news", False),
+    ],
+)
+def test_home_pages(path: str, home: bool) -> None:
+    assert urls.is_home_page("https://a.example" + path) is home
+
+
+@pytest.mark.parametrize(
     ("path", "section"),
     [
         ("/", True),

@@ -232,7 +232,9 @@ class Discoverer:
         except FeedError as error:
             links = autodiscovery.find(response.body, url=response.url) if error.reason == "html" else ()
             if links and url == source.url != links[0].url:
-                self._sleep(source.delay)
+                if not self._time_for_a_poll(visit.delay):
+                    return _outcome(source, "unfinished", reason="deadline")
+                self._sleep(visit.delay)
                 return self._poll(source, polling.named(state, url, links[0].url, now=self._clock()), visit)
             notice = self._save(source, state, PollOutcome(kind="failed", reason=error.reason))
             return _outcome(source, "failed", reason=error.reason, detail=str(error), notice=notice)
@@ -339,10 +341,10 @@ class Discoverer:
         failure: FetchError | FeedError | None = None
         unread: list[str] = []
         for child in feed.children[:MAX_CHILDREN]:
-            if visit.pause or not self._time_for_a_poll(source.delay):
+            if visit.pause or not self._time_for_a_poll(visit.delay):
                 unread.append("not-reached")
                 break
-            self._sleep(source.delay)
+            self._sleep(visit.delay)
             try:
                 answer = self._get(child, source, visit, {})
                 entries += sitemap.parse(answer.body, url=answer.url, content_type=answer.content_type).entries

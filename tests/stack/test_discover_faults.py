@@ -166,6 +166,21 @@ def test_the_crawl_delay_that_the_parser_read_holds_for_polls_and_after_them(clo
     assert (busy.value.until, busy.value.delay) == (NOW + 30, 30)
 
 
+def test_the_crawl_delay_holds_between_the_parts_of_a_sitemap_and_before_a_feed_that_a_page_names(
+    maps: World, cloud: Cloud
+) -> None:
+    maps.hosts.give_back(maps.hosts.take("news.example", now=NOW), next_at=NOW, delay=30)
+    maps.poll()
+    assert len(maps.asked) == 3
+    assert maps.slept == [30, 30]
+    page = World(cloud, Source(id="page", name="N", url=f"{HOST}/home"))
+    page.later()
+    page.pages[f"{HOST}/home"] = b'<html><link rel="alternate" type="application/rss+xml" href="/feed"></html>'
+    page.pages[f"{HOST}/feed"] = rss(1)
+    page.poll()
+    assert (page.asked, page.slept) == ([f"{HOST}/home", f"{HOST}/feed"], [30])
+
+
 def test_a_turn_that_cannot_be_given_back_costs_no_outcome(feed: World) -> None:
     def refuse(_: object) -> None:
         raise ClientError({"Error": {"Code": "InternalServerError", "Message": "later"}}, "UpdateItem")

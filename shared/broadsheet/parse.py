@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
+from itertools import chain
 from typing import Literal, TypeVar
 from urllib.parse import urlsplit
 
@@ -182,10 +183,11 @@ class Parser:
         now = self._clock()
         ready = [item for item in items if item.message.not_before <= now + 1]
         outcomes += self._send_again([(item, item.message) for item in items if item.message.not_before > now + 1])
-        asked = {item.message.id for item in ready}
+        asked = {item.message.id: item.message.former for item in ready}
         try:
-            known = self._articles.records(asked)
-            self._absent = asked - known.keys()
+            found = self._articles.records(asked.keys() | set(chain(*asked.values())))
+            known = {id: there for id, former in asked.items() for one in (*former, id) if (there := found.get(one))}
+            self._absent = asked.keys() - known.keys()
         except StoreError:
             known = {}  # one unreadable record is its own article's trouble: it meets it again at the commit
         except (ClientError, BotoCoreError) as error:
@@ -490,8 +492,8 @@ class Parser:
     ) -> Outcome:
         """Commit under the article's own id; the message's id becomes an alias where the two differ."""
         message = item.message
-        article = msgspec.structs.replace(article, url=urls.clean(article.url))
         id, record = self._identity(article)
+        article = msgspec.structs.replace(article, url=urls.clean(article.url))
         offered = message.entry.title if message.entry and message.found_at else ""
         if record and record.id != message.id and urls.titles_disagree(offered, record.title):
             return self._without_page(item, "another-page", article.url)
@@ -558,8 +560,10 @@ class Parser:
         claimed_id = _id_or_none(claimed) if claimed else None
         if own in self._absent and claimed_id in (None, own):
             return own, None
-        known = self._articles.records([own] + ([claimed_id] if claimed_id else []))
+        names = own, *urls.former_ids(article.url)
+        known = self._articles.records([*names, *([claimed_id] if claimed_id else [])])
         stored = {id: record for id, record in known.items() if record.status != "unavailable"}
+        own = next((id for id in names if id in stored), own)
         if claimed and claimed_id and claimed_id != own and own not in stored:
             there = stored.get(claimed_id)
             if urls.believable_canonical(article.url, claimed, article.title, there.title if there else None):

@@ -67,7 +67,8 @@ def pack(html: str | None) -> str:
 class ArticleMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One article URL on its way to parse.
 
-    `first_seen` decides the object's key, so it never changes on the way. `attempt` counts failed fetches only:
+    `former` are the ids that its link had under former policies of identity. `first_seen` decides the object's key, so
+    it never changes on the way. `attempt` counts failed fetches only:
     waiting for a host's turn is no failure. `hops` counts redirects, after which `url` is where to go on, and
     `found_at` what it was before the first. `not_before` is in epoch seconds, as is `place`, its time in the line of
     those that wait for its host. `trace` follows the article through every log line. With `revisit` the article is
@@ -82,6 +83,7 @@ class ArticleMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     trace: str
     announce: bool = True
     entry: FeedEntry | None = None
+    former: tuple[Key, ...] = ()
     attempt: int = 0
     hops: int = 0
     found_at: str = ""

@@ -26,7 +26,8 @@ fragment    dropped (BBC and DW change theirs, franceinfo writes `#xtor=`), exce
 Trackers: the names that ClearURLs, courlan, mcmetadata and Miniflux agree on and those met on news feeds; names that
 also carry content (`ref`, `source`, `from`) go only with a value that names a channel.
 
-A longer list is a new `POLICY`. Stored articles keep their id; old spellings lead to it through alias records.
+A longer list is a new `POLICY`, which makes no new ids of old articles: what was stored under the id that a former
+policy gives a link is found by that (`former_ids`).
 """
 
 import base64
@@ -56,7 +57,7 @@ _TRACKER_LIST = """
               guce_referrer_sig outputfrom spss spssid
               share_token sharetoken share_from share_id tt_from isappinstalled wxshare_count nsukey
 """
-_TRACKERS = frozenset(_TRACKER_LIST.split())
+_TRACKERS = dict.fromkeys(_TRACKER_LIST.split(), 1)  # each with the policy that it came with
 _TRACKER_PREFIXES = ("utm_", "utm-", "at_", "mtm_", "pk_", "piwik_", "matomo_", "hsa_", "stm_", "oft_", "bsft_", "trk_")
 _CHANNEL_NAMES = frozenset(
     ("ref", "source", "src", "from", "via", "cmp", "partner", "rss", "feed", "medium", "referrer", "referer")
@@ -100,26 +101,33 @@ def resolve(base: str, link: str) -> str:
 
 def clean(url: str) -> str:
     """`url` as it should be fetched and shown: without trackers, fragment and credentials, otherwise as published."""
-    return str(_clean(url))
+    return str(_clean(url, POLICY))
 
 
-def canonicalize(url: str) -> str:
-    """The canonical URL under `POLICY`: equal for links to one article. Idempotent; UrlError if it isn't a web URL."""
-    parsed = _clean(url)
+def canonicalize(url: str, policy: int | None = None) -> str:
+    """The canonical URL under `POLICY`, or under a former one: equal for links to one article. Idempotent; UrlError if
+    it isn't a web URL."""
+    policy = POLICY if policy is None else policy
+    parsed = _clean(url, policy)
     scheme, host, port = parsed.protocol, _host(parsed), parsed.port
     public = _is_public_name(host)
     if scheme == "http:" and not port and public:
         scheme = "https:"
     while public and host.startswith("www.") and _suffixes().privatesuffix(host[4:]):
         host = host[4:]
-    path, query = _path(parsed.pathname), _query(parsed.search[1:])
+    path, query = _path(parsed.pathname), _query(parsed.search[1:], policy)
     return f"{scheme}//{host}" + (f":{port}" if port else "") + path + (f"?{query}" if query else "") + parsed.hash
 
 
 def article_id(url: str) -> str:
     """26 characters: lower-case base32 of SHA-256 over `canonicalize(url)`, so 130 bits of it."""
-    digest = hashlib.sha256(canonicalize(url).encode()).digest()
-    return base64.b32encode(digest).decode("ascii").lower()[:26]
+    return _id(canonicalize(url))
+
+
+def former_ids(url: str) -> tuple[str, ...]:
+    """What `article_id` gave under former policies, the latest first, where that was another id."""
+    ids = dict.fromkeys(_id(canonicalize(url, policy)) for policy in range(POLICY - 1, 0, -1))
+    return tuple(id for id in ids if id != article_id(url))
 
 
 def host_key(url: str) -> str:
@@ -143,7 +151,7 @@ def is_home_page(url: str) -> bool:
     """Whether `url` is a site's front page, or that of one of its languages: `/`, `/zh/`, `/en-gb`."""
     parsed = _web(parse(url), url)
     segments = [part for part in _path(parsed.pathname).split("/") if part]
-    if _query(parsed.search[1:]) or _names_a_place(parsed.hash):
+    if _query(parsed.search[1:], POLICY) or _names_a_place(parsed.hash):
         return False
     return not segments or (len(segments) == 1 and _names_language(segments[0]))
 
@@ -153,7 +161,7 @@ def is_section_page(url: str) -> bool:
     articles have numbers, long slugs or a query; sections a few short words."""
     parsed = _web(parse(url), url)
     segments = [_decoded(part) for part in _path(parsed.pathname).split("/") if part]
-    if _query(parsed.search[1:]) or _names_a_place(parsed.hash):
+    if _query(parsed.search[1:], POLICY) or _names_a_place(parsed.hash):
         return False
     if not segments or (len(segments) == 1 and _names_language(segments[0])):
         return True
@@ -215,13 +223,18 @@ _LISTS = frozenset(
 )
 
 
-def _clean(url: str) -> ada_url.URL:
+def _id(canonical: str) -> str:
+    digest = hashlib.sha256(canonical.encode()).digest()
+    return base64.b32encode(digest).decode("ascii").lower()[:26]
+
+
+def _clean(url: str, policy: int) -> ada_url.URL:
     parsed = _web(parse(url), url)
     parsed.username = parsed.password = ""
     if len(parsed.hash) < 3 or parsed.hash[1] not in "!/":
         parsed.hash = ""
     pieces = parsed.search[1:].split("&")
-    kept = [piece for piece in pieces if not _names_no_content(piece)]
+    kept = [piece for piece in pieces if not _names_no_content(piece, policy)]
     if len(kept) != len(pieces):
         parsed.search = "&".join(kept)
     return parsed
@@ -282,10 +295,10 @@ def _path(path: str) -> str:
     return "/" + "/".join(segments)
 
 
-def _query(query: str) -> str:
+def _query(query: str, policy: int) -> str:
     pairs = []
     for piece in query.split("&"):
-        if not piece or _names_no_content(piece):
+        if not piece or _names_no_content(piece, policy):
             continue
         name, value = _pair(piece)
         spelt = quote_plus(name, safe=_QUERY_SAFE)
@@ -300,10 +313,10 @@ def _pair(piece: str) -> tuple[bytes, bytes]:
     return unquote_to_bytes(name.replace("+", " ")), unquote_to_bytes(value.replace("+", " "))
 
 
-def _names_no_content(piece: str) -> bool:
+def _names_no_content(piece: str, policy: int) -> bool:
     raw_name, raw_value = _pair(piece)
     name, value = raw_name.decode("utf-8", "replace").lower(), raw_value.decode("utf-8", "replace")
-    if name in _TRACKERS or name in _SESSIONS or name.startswith(tuple(_TRACKER_PREFIXES)):
+    if _TRACKERS.get(name, policy + 1) <= policy or name in _SESSIONS or name.startswith(tuple(_TRACKER_PREFIXES)):
         return True
     if name in _SESSION_IF_LONG:
         return bool(_LONG_TOKEN.fullmatch(value))

@@ -6,8 +6,9 @@ from email.utils import format_datetime
 
 import pytest
 
+from broadsheet import urls
 from tests.stack.cloud import Cloud
-from tests.stack.newsstand import HERALD, START, Newsstand, headline, herald, item, opened, rss, sitemap
+from tests.stack.newsstand import HERALD, START, Newsstand, headline, herald, item, opened, page, rss, sitemap
 
 A, B = "/2026/11/ferry-runs-late-again", "/2026/11/library-keeps-its-owls"
 FEED = f"{HERALD}/feed"
@@ -72,6 +73,26 @@ def test_an_address_its_feed_forgot_and_brings_again_in_other_words_is_known_by_
     (outcome,) = stand.poll()
     assert outcome.enqueued == 2
     assert len(stand.stored) == 2
+    assert set(stand.posts.values()) == {1}
+
+
+@pytest.mark.parametrize("link", [f"{HERALD}{A}?newtrack=7", f"{HERALD}{A}?newtrack=7&amp;utm_source=x"])
+def test_a_new_policy_of_identity_makes_no_second_article_of_an_old_one(
+    stand: Newsstand, link: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stand.pages[f"{HERALD}{A}?newtrack=7"] = page(headline(A))
+    stand.pages[FEED] = rss(item(A, link=f"{HERALD}{A}?newtrack=7"), item(B))
+    stand.poll()
+    was = {one.id for one in stand.stored}
+    monkeypatch.setattr(urls, "POLICY", 2)
+    monkeypatch.setitem(urls._TRACKERS, "newtrack", 2)
+    window = {"pk": {"S": "source#herald"}, "sk": {"S": "window"}}
+    stand.cloud.dynamodb.delete_item(TableName=stand.cloud.state_table, Key=window)
+    stand.later()
+    stand.pages[FEED] = rss(item(A, link=link, guid=""), item(B))
+    (outcome,) = stand.poll()
+    assert outcome.enqueued == 2
+    assert {one.id for one in stand.stored} == was
     assert set(stand.posts.values()) == {1}
 
 

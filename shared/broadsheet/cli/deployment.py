@@ -94,8 +94,11 @@ class Deployment:
 
     def find(self, article: str) -> tuple[str, Record | None]:
         """The id that an article's id or address means, and the record that it leads to, be it by an alias."""
-        id = urls.article_id(article) if article.startswith(("http://", "https://")) else article
-        record = self.articles.record(id)
+        if article.startswith(("http://", "https://")):
+            id, former = urls.article_id(article), urls.former_ids(article)
+        else:
+            id, former = article, ()
+        record = next((found for one in (id, *former) if (found := self.articles.record(one))), None)
         if record and record.target:
             record = self.articles.record(record.target) or record
         return id, record

@@ -110,6 +110,23 @@ def test_the_id_is_the_hash_of_the_canonical_url() -> None:
     assert urls.article_id(STORY) == base64.b32encode(digest).decode().lower()[:26]
 
 
+def test_a_longer_list_of_trackers_is_a_policy_beside_which_the_former_ones_ids_are_known(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tracked = STORY + "&newtrack=7"
+    was = urls.article_id(tracked)
+    assert was != urls.article_id(STORY)
+    assert urls.former_ids(tracked) == ()
+    monkeypatch.setattr(urls, "POLICY", 2)
+    monkeypatch.setitem(urls._TRACKERS, "newtrack", 2)
+    assert urls.article_id(tracked) == urls.article_id(STORY)
+    assert urls.clean(tracked) == urls.clean(STORY)
+    assert urls.former_ids(tracked) == (was,)
+    assert urls.former_ids(STORY) == ()
+    monkeypatch.setattr(urls, "POLICY", 3)
+    assert urls.former_ids(tracked) == (was,)
+
+
 def test_ids_never_change_under_policy_1() -> None:
     """Stored articles hang on these. A failure here wants a new POLICY and aliases, not a new expectation."""
     assert urls.POLICY == 1

@@ -13,6 +13,8 @@ from botocore.exceptions import ReadTimeoutError
 from moto.core.models import botocore_stubber
 from samtranslator.yaml_helper import yaml_parse
 
+from broadsheet.source import parse
+
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
@@ -70,6 +72,18 @@ class Cloud:
                 f'"maxReceiveCount": {parse_queue["RedrivePolicy"]["maxReceiveCount"]}}}',
             },
         )["QueueUrl"]
+
+    def stands_for_a_deployment(self, monkeypatch: pytest.MonkeyPatch, sources: str) -> None:
+        """Let the command line's deployment be this, with a sources file of such text."""
+        outputs = {
+            "ArticlesTableName": self.articles_table,
+            "StateTableName": self.state_table,
+            "BucketName": self.bucket,
+        }
+        deployment = "broadsheet.cli.deployment.Deployment"
+        monkeypatch.setattr(f"{deployment}.output", lambda _, name: outputs[name])
+        monkeypatch.setattr(f"{deployment}.client", lambda _, name: getattr(self, name))
+        monkeypatch.setattr(f"{deployment}.sources", parse(sources))
 
     def _arn(self, url: str) -> str:
         answer = self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])

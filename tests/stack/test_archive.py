@@ -16,7 +16,6 @@ from broadsheet import apart, archive
 from broadsheet.archive import Archive, ArchiveError
 from broadsheet.article import Article
 from broadsheet.cli import main
-from broadsheet.source import parse as parse_sources
 from broadsheet.store import Record, StoredArticle
 from tests.stack.cloud import Cloud, KilledError, before, die, done_then_die
 from tests.stack.newsstand import HERALD, herald, item, opened, rss
@@ -170,15 +169,7 @@ def test_a_place_that_leads_nowhere_is_named(cloud: Cloud) -> None:
 @pytest.fixture
 def stocked(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """Three articles and their pages; one page of the first besides, left by a run that died before its commit."""
-    outputs = {
-        "ArticlesTableName": cloud.articles_table,
-        "StateTableName": cloud.state_table,
-        "BucketName": cloud.bucket,
-    }
-    deployment = "broadsheet.cli.deployment.Deployment"
-    monkeypatch.setattr(f"{deployment}.output", lambda _, name: outputs[name])
-    monkeypatch.setattr(f"{deployment}.client", lambda _, name: getattr(cloud, name))
-    monkeypatch.setattr(f"{deployment}.sources", parse_sources(SOURCES))
+    cloud.stands_for_a_deployment(monkeypatch, SOURCES)
     with before(cloud.s3, "PutObject", die, nth=2), pytest.raises(KilledError):
         parse(cloud, Scripted(long_page), [message(0)], archive=True)
     parse(cloud, Scripted(long_page), [message(n) for n in range(3)], archive=True, now=NOW + 200)

@@ -1,6 +1,6 @@
 """Polls that go wrong, or whose source is larger than a poll: what is remembered, what comes again, who waits."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -35,16 +35,7 @@ class World:
         world = self
 
         class Scripted(Client):
-            def get(
-                self,
-                url: str,
-                *,
-                headers: Mapping[str, str] | None = None,
-                before_redirect: Callable[[str], None] | None = None,
-                before_host: Callable[[str], None] | None = None,
-                deadline: float | None = None,
-                beginning: int | None = None,
-            ) -> Response:
+            def get(self, url: str, **_: Any) -> Response:
                 world.asked.append(url)
                 answer = world.pages.get(url, FetchGone(url, "http-404", status=404))
                 if isinstance(answer, Exception):

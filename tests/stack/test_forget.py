@@ -36,15 +36,7 @@ def long_page(url: str) -> bytes | Exception:
 @pytest.fixture
 def stocked(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[Cloud]:
     """Three articles; the first has another address, an older revision, deliveries, and a file for reprints."""
-    outputs = {
-        "ArticlesTableName": cloud.articles_table,
-        "StateTableName": cloud.state_table,
-        "BucketName": cloud.bucket,
-    }
-    deployment = "broadsheet.cli.deployment.Deployment"
-    monkeypatch.setattr(f"{deployment}.output", lambda _, name: outputs[name])
-    monkeypatch.setattr(f"{deployment}.client", lambda _, name: getattr(cloud, name))
-    monkeypatch.setattr(f"{deployment}.sources", parse(SOURCES))
+    cloud.stands_for_a_deployment(monkeypatch, SOURCES)
     monkeypatch.setattr("broadsheet.originals.KEPT", datetime.now(UTC) - datetime.fromtimestamp(NOW, UTC))
     parse_batch(cloud, Scripted(long_page), [message(n) for n in range(3)])
     first = record(cloud, 0)

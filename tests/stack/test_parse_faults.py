@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -35,16 +35,7 @@ class Scripted(Client):
         self.answer = answer
         self.asked: list[str] = []
 
-    def get(
-        self,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        before_redirect: Callable[[str], None] | None = None,
-        before_host: Callable[[str], None] | None = None,
-        deadline: float | None = None,
-        beginning: int | None = None,
-    ) -> Response:
+    def get(self, url: str, **_: Any) -> Response:
         self.asked.append(url)
         answer = self.answer(url)
         if isinstance(answer, Exception):
@@ -273,16 +264,7 @@ class Redirecting(Scripted):
         super().__init__(lambda url: robots if url.endswith("/robots.txt") else page(url))
         self.target = target
 
-    def get(
-        self,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        before_redirect: Callable[[str], None] | None = None,
-        before_host: Callable[[str], None] | None = None,
-        deadline: float | None = None,
-        beginning: int | None = None,
-    ) -> Response:
+    def get(self, url: str, *, before_redirect: Callable[[str], None] | None = None, **_: Any) -> Response:
         if not url.endswith("/robots.txt") and url != self.target:
             self.asked.append(url)
             assert before_redirect is not None

@@ -5,7 +5,7 @@ may run a batch of its own, so that turns are contended while they are held.
 """
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -177,16 +177,7 @@ class _Client(Client):
         super().__init__(user_agent="test")
         self._fetch = fetch
 
-    def get(
-        self,
-        url: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        before_redirect: Callable[[str], None] | None = None,
-        before_host: Callable[[str], None] | None = None,
-        deadline: float | None = None,
-        beginning: int | None = None,
-    ) -> Response:
+    def get(self, url: str, **_: Any) -> Response:
         answer = self._fetch(url)
         if isinstance(answer, FetchError):
             raise answer

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 from broadsheet.channels.announcement import Announcement, Receipt
-from broadsheet.channels.digest import Digest, fitting, remainder
+from broadsheet.channels.digest import Digest
 from broadsheet.channels.exchange import (
     Channel,
     Http,
@@ -27,13 +27,14 @@ from broadsheet.channels.exchange import (
     send,
     text_of,
 )
-from broadsheet.channels.wording import context, fit, headline, inert, lead, link
+from broadsheet.channels.inert_markdown import digest_text, linked
+from broadsheet.channels.wording import context, fit, headline, inert, lead
 
 _TITLE = 600  # bytes
 _SUMMARY = 2000
 _CONTEXT = 400
 _LINK = 500
-_DIGEST, _DIGEST_TITLE = 2600, 300
+_DIGEST = 2600
 
 _TRANSIENT = {-1: None, 130101: 600.0, 410100: 600.0}  # busy; more than 20 messages in a minute
 _REFUSED = {
@@ -60,30 +61,19 @@ def render(announcement: Announcement) -> dict[str, Any]:
     if isinstance(announcement, Digest):
         return digest(announcement)[0]
     title = fit(headline(announcement), _TITLE, inert, "bytes")
-    address = link(announcement.url)
-    linked = f"[{title}]({address})" if address and len(address) <= _LINK else title
     said = fit(context(announcement), _CONTEXT, inert, "bytes")
-    parts = [f"#### {linked}", fit(lead(announcement), _SUMMARY, inert, "bytes"), f"> {said}" if said else ""]
+    parts = [
+        f"#### {linked(title, announcement.url, _LINK)}",
+        fit(lead(announcement), _SUMMARY, inert, "bytes"),
+        f"> {said}" if said else "",
+    ]
     text = "\n\n".join(part for part in parts if part)
     return {"msgtype": "markdown", "markdown": {"title": title, "text": text}, "at": {"isAtAll": False}}
 
 
 def digest(digest: Digest) -> tuple[dict[str, Any], int]:
     """The message of a digest, and how many items it shows."""
-
-    def line(item: Announcement) -> str:
-        title, address = fit(headline(item), _DIGEST_TITLE, inert, "bytes"), link(item.url)
-        return f"• [{title}]({address})" if address and len(address) <= _LINK else f"• {title}"
-
-    lines, shown = fitting(
-        digest,
-        _DIGEST,
-        heading=lambda name: f"**{fit(name, _DIGEST_TITLE, inert, 'bytes')}**",
-        line=line,
-        size=lambda text: len(text.encode()) + 2,
-    )
-    said = " · ".join(part for part in (remainder(digest, shown), context(digest)) if part)
-    text = "\n\n".join([f"**{headline(digest)}**", *lines, *([said] if said else [])])
+    text, shown = digest_text(digest, _DIGEST, longest_link=_LINK, parting="\n\n")
     return {
         "msgtype": "markdown",
         "markdown": {"title": headline(digest), "text": text},

@@ -8,7 +8,7 @@ https://developer.work.weixin.qq.com/document/path/90313; any that isn't named h
 from typing import Any
 
 from broadsheet.channels.announcement import Announcement, Receipt
-from broadsheet.channels.digest import Digest, fitting, remainder
+from broadsheet.channels.digest import Digest
 from broadsheet.channels.exchange import (
     Channel,
     Http,
@@ -20,13 +20,14 @@ from broadsheet.channels.exchange import (
     send,
     text_of,
 )
-from broadsheet.channels.wording import context, fit, headline, inert, lead, link
+from broadsheet.channels.inert_markdown import digest_text, linked
+from broadsheet.channels.wording import context, fit, headline, inert, lead
 
 _TITLE = 600  # bytes
 _SUMMARY = 2400
 _CONTEXT = 400
 _LINK = 600
-_DIGEST, _DIGEST_TITLE = 3300, 300
+_DIGEST = 3300
 
 _TRANSIENT = {-1: None, 45009: 60.0, 45033: 60.0}  # busy; over the minute's limit; too many at once
 _CLOSED = {
@@ -47,30 +48,20 @@ def render(announcement: Announcement) -> dict[str, Any]:
     if isinstance(announcement, Digest):
         return digest(announcement)[0]
     title = fit(headline(announcement), _TITLE, inert, "bytes")
-    address = link(announcement.url)
-    linked = f"[{title}]({address})" if address and len(address) <= _LINK else title
+    head = linked(title, announcement.url, _LINK)
     said = fit(context(announcement), _CONTEXT, inert, "bytes")
     comment = f'<font color="comment">{said}</font>' if said else ""
-    parts = [f"**{linked}**", fit(lead(announcement), _SUMMARY, inert, "bytes"), comment]
+    parts = [
+        f"**{head}**",
+        fit(lead(announcement), _SUMMARY, inert, "bytes"),
+        comment,
+    ]
     return {"msgtype": "markdown", "markdown": {"content": "\n".join(part for part in parts if part)}}
 
 
 def digest(digest: Digest) -> tuple[dict[str, Any], int]:
     """The message of a digest, and how many items it shows."""
-
-    def line(item: Announcement) -> str:
-        title, address = fit(headline(item), _DIGEST_TITLE, inert, "bytes"), link(item.url)
-        return f"• [{title}]({address})" if address and len(address) <= _LINK else f"• {title}"
-
-    lines, shown = fitting(
-        digest,
-        _DIGEST,
-        heading=lambda name: f"**{fit(name, _DIGEST_TITLE, inert, 'bytes')}**",
-        line=line,
-        size=lambda text: len(text.encode()) + 2,
-    )
-    said = " · ".join(part for part in (remainder(digest, shown), context(digest)) if part)
-    text = "\n".join([f"**{headline(digest)}**", *lines, *([said] if said else [])])
+    text, shown = digest_text(digest, _DIGEST, longest_link=_LINK, parting="\n")
     return {"msgtype": "markdown", "markdown": {"content": text}}, shown
 
 

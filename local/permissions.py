@@ -1,7 +1,7 @@
 """What a function may do: its role's policies, asked before every call it makes to AWS, since moto asks nobody.
 
-Only identity policies are read, and conditions are taken to hold. A call whose resource isn't known here counts as one
-on a resource that no exact policy names: it is refused, and this table grows.
+Only identity policies are read, and conditions are taken to hold, but those on DynamoDB's partition keys. A call whose
+resource isn't known here counts as one on a resource that no exact policy names: it is refused, and this table grows.
 """
 
 import re
@@ -26,15 +26,27 @@ class DeniedError(BroadsheetError):
     """A role lacks what its function, or its function's event source, needs; AWS would refuse."""
 
 
-def allowed(statements: Sequence[Mapping[str, Any]], action: str, resource: str) -> bool:
-    """Tell whether the policies allow an action such as `sqs:SendMessage` on a resource's ARN."""
+def allowed(statements: Sequence[Mapping[str, Any]], action: str, resource: str, keys: Sequence[str] = ()) -> bool:
+    """Tell whether the policies allow an action such as `sqs:SendMessage` on a resource's ARN.
+
+    `keys` are the partition keys that a call to DynamoDB names, as far as a statement cares about them.
+    """
     effects = {
         statement["Effect"]
         for statement in statements
         if any(_like(pattern, action, re.IGNORECASE) for pattern in _list(statement.get("Action", [])))
         and any(_like(pattern, resource) for pattern in _list(statement.get("Resource", [])))
+        and all(any(_like(pattern, key) for pattern in _leading_keys(statement)) for key in keys)
     }
     return effects == {"Allow"}
+
+
+def partition_keys(params: Mapping[str, Any], name: str) -> list[str]:
+    """The values of a table's partition key that a call to DynamoDB names, where they are strings."""
+    items = [params[part] for part in ("Key", "Item") if part in params]
+    for asked in params.get("RequestItems", {}).values():
+        items += asked["Keys"] if isinstance(asked, dict) and "Keys" in asked else []
+    return [item[name]["S"] for item in items if name in item]
 
 
 def required(service: str, operation: str, params: Mapping[str, Any], *, region: str, account: str) -> Iterator[Any]:
@@ -75,6 +87,11 @@ def required(service: str, operation: str, params: Mapping[str, Any], *, region:
             yield action, arn(f"table/{params['TableName']}{index}")
         case _:
             yield action, f"unknown:{prefix}"
+
+
+def _leading_keys(statement: Mapping[str, Any]) -> list[str]:
+    condition = statement.get("Condition", {}).get("ForAllValues:StringLike", {})
+    return _list(condition.get("dynamodb:LeadingKeys", "*"))
 
 
 def _list(value: Any) -> list[str]:

@@ -27,7 +27,7 @@ from botocore.loaders import Loader, create_loader
 from botocore.model import OperationModel
 
 from broadsheet.errors import BroadsheetError
-from local.permissions import allowed, required
+from local.permissions import allowed, partition_keys, required
 from local.stack import CREDENTIALS, Function
 
 Handler = Callable[[Any, Any], Any]
@@ -199,8 +199,9 @@ def _session(function: Function) -> boto3.session.Session:
     def ask(params: Mapping[str, Any], model: OperationModel, **_: Any) -> None:
         service = model.service_model.service_name
         region, account = function.arn.split(":")[3:5]
+        keys = partition_keys(params, "pk") if service == "dynamodb" else []  # of the state table
         for action, arn in required(service, model.name, params, region=region, account=account):
-            if not allowed(function.statements, action, arn):
+            if not allowed(function.statements, action, arn, keys):
                 message = f"{function.id}'s role is not authorized to perform {action} on {arn}"
                 raise ClientError({"Error": {"Code": "AccessDenied", "Message": message}}, model.name)
 

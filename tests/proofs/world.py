@@ -6,7 +6,7 @@ Time is the proof's own: SQS reads it, and so do the functions. Between two thin
 import math
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
@@ -356,12 +356,13 @@ class World:
 
 def _remembering(allowed: Callable[..., bool]) -> Callable[..., bool]:
     """The same few calls are asked about again and again, of roles that stay."""
-    known: dict[tuple[int, str, str], bool] = {}
+    known: dict[tuple[int, str, str, str], bool] = {}
 
-    def ask(statements: Any, action: str, arn: str) -> bool:
-        asked = id(statements), action, arn
+    def ask(statements: Any, action: str, arn: str, keys: Sequence[str] = ()) -> bool:
+        kinds = " ".join(sorted({key.partition("#")[0] for key in keys}))  # statements tell no two of a kind apart
+        asked = id(statements), action, arn, kinds
         if asked not in known:
-            known[asked] = allowed(statements, action, arn)
+            known[asked] = allowed(statements, action, arn, keys)
         return known[asked]
 
     return ask

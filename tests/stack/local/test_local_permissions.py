@@ -9,7 +9,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from local.embedded import EmbeddedAws
-from local.permissions import DeniedError, allowed, required
+from local.permissions import DeniedError, allowed, partition_keys, required
 
 SMALL = Path(__file__).with_name("small.yaml").read_text()
 ARN = "arn:aws:sqs:us-east-1:123456789012:jobs"
@@ -37,6 +37,32 @@ def test_a_denial_outweighs() -> None:
     assert allowed([everything], "sqs:SendMessage", ARN)
     assert not allowed([everything, {**everything, "Effect": "Deny"}], "sqs:SendMessage", ARN)
     assert not allowed([], "sqs:SendMessage", ARN)
+
+
+@pytest.mark.parametrize(
+    ("keys", "expected"), [([], True), (["ours#1", "ours#2"], True), (["ours#1", "theirs#1"], False)]
+)
+def test_a_condition_on_partition_keys_holds_for_all_of_them(keys: list[str], expected: bool) -> None:
+    condition = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": ["ours#*"]}}
+    statement = {"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*", "Condition": condition}
+    assert allowed([statement], "dynamodb:GetItem", "t", keys) is expected
+
+
+def test_the_partition_keys_of_a_call() -> None:
+    key, item = {"pk": {"S": "a"}, "sk": {"S": "1"}}, {"pk": {"S": "b"}, "n": {"N": "1"}}
+    assert partition_keys({"Key": key}, "pk") == ["a"]
+    assert partition_keys({"Item": item}, "pk") == ["b"]
+    assert partition_keys({"RequestItems": {"t": {"Keys": [key, {"id": {"S": "c"}}]}}}, "pk") == ["a"]
+    assert partition_keys({"TableName": "t"}, "pk") == []
+
+
+def test_what_anybody_can_call_reaches_sources_alone() -> None:
+    with EmbeddedAws(parameters={"WebSub": "on"}) as aws:
+        statements = aws.stack.functions["CallbackFunction"].statements
+        table = f"arn:aws:dynamodb:us-east-1:123456789012:table/{aws.resource('StateTable')}"
+        assert allowed(statements, "dynamodb:GetItem", table, ["source#s"])
+        for key in ("host#a.example", "article#a", "channel#a", "sweep"):
+            assert not allowed(statements, "dynamodb:GetItem", table, [key])
 
 
 @pytest.mark.parametrize(

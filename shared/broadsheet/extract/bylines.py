@@ -44,6 +44,7 @@ def people(data: Structured, root: Element, site_names: list[str]) -> tuple[Verd
             if kind == "html":
                 found = [name for name in found if authors.is_signed_name(name)]
             people = [name for name in found if titles.folded(name) not in publishers]
+            people = [name for name in people if len(people) == 1 or titles.folded(name.split()[0]) not in publishers]
             names += [name for name in people if name not in names]
             if agency:
                 agencies.append(claim(agency, kind, key))

@@ -11,6 +11,8 @@ from broadsheet.extract.structured import Structured, strings
 def site_names(data: Structured, url: str) -> list[str]:
     """Everything the page calls its publisher, and its host's name."""
     names = list(data.meta.get("og:site_name", [])) + data.meta.get("application-name", [])
+    # "Deutsche Welle (www.dw.com)"
+    names += [text.split("(")[0].strip() for text in data.meta.get("publisher", [])[:1]]
     for node in data.nodes[:3]:
         names += strings(node.get("publisher"))
     for node in data.others:

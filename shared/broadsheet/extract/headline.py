@@ -46,6 +46,8 @@ def title(data: Structured, root: Element, site_names: list[str]) -> Verdict:
             return Verdict(heard, shared, "JSON-LD and OpenGraph agree against the page's headline")
         if shared and _ends(heading.value, shared.value):
             return Verdict(heard, shared, "the page's headline without the kicker before it")
+        if linked and _differ_in_spaces(linked.value, heading.value):
+            return Verdict(heard, linked, "the headline readers see; the parts of a heading may have no space between")
         return Verdict(heard, heading, "the headline readers see")
     best = linked or shared or machine[0]
     return Verdict(heard, best, "no headline on the page resembles what its head says")
@@ -55,6 +57,10 @@ def _ends(whole: str, part: str) -> bool:
     """Whether a headline goes on, after a few words of its own, with all of another."""
     one, other = titles.folded(whole), titles.folded(part)
     return len(other) >= _SHORTEST and len(one) > len(other) and one.endswith(other)
+
+
+def _differ_in_spaces(one: str, other: str) -> bool:
+    return one != other and "".join(one.split()) == "".join(other.split())
 
 
 def _is_plausible(heading: Claim, machine: list[Claim]) -> bool:

@@ -176,6 +176,13 @@ def test_a_headline_goes_without_the_kicker_before_it() -> None:
     )
 
 
+def test_parts_of_a_heading_do_not_run_into_each_other() -> None:
+    head = ld('{"@type":"NewsArticle","headline":"Harbour ferry: Back after a year"}')
+    assert article(head, "<h1><span>Harbour ferry:</span><span>Back after a year</span></h1>").title == (
+        "Harbour ferry: Back after a year"
+    )
+
+
 def test_of_several_headings_the_one_most_like_the_title_is_the_headline() -> None:
     top = "<h1>Ferry</h1><h1>Harbour ferry returns after one year</h1><h1>More about the ferry</h1>"
     assert article("<title>Harbour ferry returns after a year</title>", top).title == (
@@ -239,3 +246,16 @@ def test_where_an_agency_signs_a_teasers_byline_is_not_the_articles() -> None:
     head = ld('{"@type":"NewsArticle","author":[{"@type":"Organization","name":"dpa"}]}')
     found = article(head, "<h1>Harbour ferry returns</h1><a class=teaser-author href=/x>Ada Brook</a>")
     assert (found.authors, found.agency) == (("dpa",), "dpa")
+
+
+def test_the_sites_own_desk_beside_a_person_is_no_author() -> None:
+    head = '<meta property="og:site_name" content="Quay">'
+    byline = "<div class=byline>Ada Brook, Quay Harbour Desk</div>"
+    assert article(head, f"<h1>Harbour ferry returns</h1>{byline}").authors == ("Ada Brook",)
+
+
+def test_a_publisher_that_calls_itself_the_author_gives_way_to_the_person_a_label_names() -> None:
+    head = '<meta name=publisher content="Quay Press (quay.example)"><meta name=author content="Quay Press">'
+    assert article(head, "<h1>Harbour ferry returns</h1><ul><li><b>Author</b> Ada Brook</li></ul>").authors == (
+        "Ada Brook",
+    )

@@ -7,13 +7,16 @@ from typing import NamedTuple
 from broadsheet.extract.lines import Box, Line, Page
 from broadsheet.extract.signs import (
     BODY_NAMES,
+    CREDITED,
     DISCARD_NAMES,
     DISCARD_ROLES,
     DISCARD_TAGS,
     DISCARD_WORDS,
     DISCLAIMER,
+    FACTS,
     FURNITURE,
     LEAD_WORDS,
+    PICTURE_WORDS,
 )
 from broadsheet.extract.titles import folded
 from broadsheet.extract.tree import LARGE_PART
@@ -25,6 +28,8 @@ _JUNK = -1.0
 _DROPPED = -0.6
 # The chosen box holds at least this share of the prose it was looked for in.
 _LEAST_SHARE = 0.5
+# Of several `article` elements, the one with the headline counts from this share of the page's prose (.1 to .3 alike).
+_OWN_SHARE = 0.2
 # If dropping leaves less of the prose than this, the names on this page mean something else.
 _TOO_LITTLE_LEFT = 0.05
 _DISCARDED = DISCARD_NAMES | DISCARD_ROLES
@@ -39,6 +44,11 @@ _HAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 _TWICE = 0.45
 _FEWEST_AGAIN = 3
 _LONG_ENOUGH = 40
+# Lines, pictures among them, and how many of them are text: what it shows and who took it.
+_LARGEST_PICTURE_BOX = 8
+_MOST_CAPTIONS = 2
+# Of a page's text; a gallery is all captions.
+_CAPTIONS_SHARE = 0.15
 _LEAD_KINDS = frozenset(["paragraph", "heading", "quote", "cell", "list"])
 _LONGEST_FURNITURE = 400
 _NEVER_CONTAINERS = frozenset(
@@ -67,10 +77,25 @@ class Finder:
         self.short_length = 12 if self.dense else 30
         # Shares of the body, chosen among 0.02 to 0.5: Chinese templates keep all paragraphs in boxes of one name.
         self.longest_tail = 0.5 if self.dense else 0.1
+        self._tell_captions()
         self.prose = [self._is_prose(line) for line in page.lines]
         # Boxes dropped by themselves, and those within them.
         self.dropped: set[Box] = set()
         self.hidden: set[Box] = set()
+
+    def _tell_captions(self) -> None:
+        """Marks as captions the few lines beside a picture in a box named for it, unless they are much of the page."""
+        captions: dict[int, Line] = {}
+        for line in self.page.lines:
+            box: Box | None = line.box if line.kind == "image" else None
+            while box is not None and box.last - box.first <= _LARGEST_PICTURE_BOX:
+                texts = [text for text in self.page.within(box) if text.text]
+                if box.words & PICTURE_WORDS and len(texts) <= _MOST_CAPTIONS:
+                    captions |= {id(text): text for text in texts if text.kind == "paragraph"}
+                box = box.parent
+        if sum(len(line.text) for line in captions.values()) < _CAPTIONS_SHARE * self.page.boxes[0].text:
+            for line in captions.values():
+                line.kind = "caption"
 
     def find(self) -> Finding:
         self._sum_prose()
@@ -124,6 +149,7 @@ class Finder:
                 and not self._is_within(other, box)
                 and not self._is_within(box, other)
                 and other not in self.hidden
+                and _article(other) is _article(box)
                 and (other.first >= end or other.last <= box.first)
             ):
                 parts.append(other)
@@ -134,7 +160,7 @@ class Finder:
         if line.kind in ("heading", "caption", "image", "embed"):
             return False
         length = len(line.text)
-        if length < self.short_length or line.linked > 0.5 * length:
+        if length < self.short_length or (line.linked > 0.5 * length and not _is_sentence(line)):
             return False
         if length < self.prose_length and line.text[-1] not in _SENTENCE_ENDS:
             return False
@@ -163,16 +189,29 @@ class Finder:
                 box.parent.prose += box.prose
 
     def _drops(self) -> set[Box]:
-        top = self.page.boxes[0]
-        text, prose = max(1, top.text), max(1, top.prose)
-        return {
+        return self._fact_boxes() | {
             box
             for box in self.page.boxes
-            if box.text < LARGE_PART * text
-            and box.prose < LARGE_PART * prose
-            and (box.tag in DISCARD_TAGS or (box.marks and (box.words & DISCARD_WORDS or box.names & _DISCARDED)))
-            and not (box.tag == "figure" and any(line.kind == "cell" for line in self.page.within(box)))
+            if (box.tag in DISCARD_TAGS or (box.marks and (box.words & DISCARD_WORDS or box.names & _DISCARDED)))
+            and self._is_small(box)
+            and not (box.tag == "figure" and any(line.kind in ("cell", "quote") for line in self.page.within(box)))
         }
+
+    def _fact_boxes(self) -> set[Box]:
+        """The boxes, however named, that begin with a heading such as "Facts about ..."."""
+        found = set()
+        for index, line in enumerate(self.page.lines):
+            if line.kind in ("heading", "paragraph") and FACTS.fullmatch(line.text):
+                box = line.box
+                while box.parent is not None and box.parent.first == index and self._is_small(box.parent):
+                    box = box.parent
+                if box.last > index + 1:
+                    found.add(box)
+        return found
+
+    def _is_small(self, box: Box) -> bool:
+        top = self.page.boxes[0]
+        return box.text < LARGE_PART * max(1, top.text) and box.prose < LARGE_PART * max(1, top.prose)
 
     def _is_dropped(self, box: Box | None, until: Box | None = None, spare: frozenset[str] = frozenset()) -> bool:
         """Whether a box or one around it, up to a chosen box, is dropped; `spare` are tags that don't count."""
@@ -186,15 +225,29 @@ class Finder:
 
     def _start(self) -> tuple[Box, str]:
         boxes = self.page.boxes
-        total = boxes[0].prose
-        known = [box for box in boxes if box.prose >= 0.4 * total and box.names & BODY_NAMES and box not in self.hidden]
+        top = boxes[0]
+        articles = [box for box in boxes if box.tag == "article" and box.prose >= _OWN_SHARE * top.prose]
+        # Of several, the others are the next to read.
+        own = [box for box in articles if self._has_headline(box)] if len(articles) > 1 else []
+        scope = max(own, key=lambda box: (box.prose, -box.depth), default=top)
+        least = 0.4 * scope.prose
+        known = [
+            box
+            for box in boxes
+            if box.prose >= least and box.names & BODY_NAMES and box not in self.hidden and self._is_within(box, scope)
+        ]
         if known:
             best = max(known, key=lambda box: (box.prose, box.depth))
             return best, f"container {' '.join(sorted(best.names & BODY_NAMES))}"
-        articles = [box for box in boxes if box.tag == "article" and box.prose >= 0.4 * total]
+        if scope is not top:
+            return scope, "article"
+        articles = [box for box in articles if box.prose >= least]
         if articles:
             return max(articles, key=lambda box: (box.prose, -box.depth)), "article"
-        return boxes[0], "density"
+        return top, "density"
+
+    def _has_headline(self, box: Box) -> bool:
+        return any(line.kind == "heading" and folded(line.text) == self.title for line in self.page.within(box))
 
     def _heaviest(self, start: Box) -> Box:
         """The box within whose prose most outweighs everything else in it."""
@@ -268,7 +321,8 @@ class Finder:
             if self._is_dropped(line.box, box) or line.kind == "caption" or is_furniture(line):
                 continue
             # A subhead may be a link; in Chinese pages such a heading is another article's.
-            if line.linked > 0.6 * len(line.text) and (self.dense or line.kind != "heading"):
+            linked = line.linked > 0.6 * len(line.text) and not self.prose[index]
+            if linked and (self.dense or line.kind != "heading"):
                 continue
             if line.kind == "heading" and self._is_headline(line, kept):
                 continue
@@ -291,6 +345,12 @@ class Finder:
         """Whether a heading is the article's own, perhaps with a kicker before it."""
         text = folded(line.text)
         return text == self.title or (not kept and (line.box.tag == "h1" or (bool(self.title) and self.title in text)))
+
+
+def _is_sentence(line: Line) -> bool:
+    """Whether a line that is mostly links is a sentence about what they lead to, rather than a teaser or a menu."""
+    own = len(line.text) - line.linked
+    return line.kind == "paragraph" and own >= max(30, 0.25 * len(line.text)) and bool(_FULL_STOP.search(line.text))
 
 
 def find(page: Page, title: str = "", summaries: tuple[str, ...] = ()) -> Finding:
@@ -329,6 +389,14 @@ def _once(body: list[Line]) -> list[Line]:
     return first if len(again) >= _FEWEST_AGAIN and repeated >= _TWICE * whole else body
 
 
+def _article(box: Box) -> Box | None:
+    """The innermost `article` element around a box."""
+    around = box.parent
+    while around is not None and around.tag != "article":
+        around = around.parent
+    return around
+
+
 Home = tuple[str, frozenset[str]]
 
 
@@ -343,4 +411,8 @@ def is_furniture(line: Line) -> bool:
     """Whether a line is one of those that stand among paragraphs but are not the article's."""
     if len(line.text) > _LONGEST_FURNITURE:
         return False
-    return bool(FURNITURE.match(line.text)) or (not line.text.isascii() and bool(DISCLAIMER.search(line.text)))
+    return (
+        bool(FURNITURE.match(line.text))
+        or (line.text.endswith(")") and bool(CREDITED.search(line.text)))
+        or (not line.text.isascii() and bool(DISCLAIMER.search(line.text)))
+    )

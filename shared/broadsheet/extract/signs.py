@@ -23,7 +23,7 @@ recommendation recommend breadcrumb breadcrumbs pagination pager navigation nav 
 cookies consent gdpr popup modal byline author authors bio dateline timestamp tags taglist keywords copyright
 disclaimer credit credits caption mostread popular trending teaser teasers readmore seealso upsell donate login
 register print toolbar followus ratings screenreader crosspromo interstitial infobox factbox faktenbox disclosure
-affiliate cta tooltip player meta shengming statement relread tuijian xiangguan daohang
+affiliate cta button tooltip player meta shengming statement relread tuijian xiangguan daohang
 """
 # Words that mark the standfirst.
 _LEAD_WORDS = """
@@ -31,9 +31,13 @@ lead lede standfirst dek deck chapo chapeau vorspann intro introduction subtitle
 ingress abstract
 """
 
+# Words of the boxes that hold a picture and what it shows.
+_PICTURE_WORDS = "image images photo photos picture bild foto media img"
+
 BODY_NAMES = frozenset(_BODY_NAMES.split())
 DISCARD_WORDS = frozenset(_DISCARD_WORDS.split())
 LEAD_WORDS = frozenset(_LEAD_WORDS.split())
+PICTURE_WORDS = frozenset(_PICTURE_WORDS.split())
 # The last two are MediaWiki's lists of references.
 DISCARD_NAMES = frozenset(
     ["sr-only", "visually-hidden", "screen-reader-text", "no-print", "noprint", "reflist", "mw-references-wrap"]
@@ -68,7 +72,22 @@ FURNITURE = re.compile(
     r"本文来源|摘自|原标题|作者|记者|文章来源|稿源)\s*[:：|].{0,60}$|(?:关键字|关键词|關鍵字|标签|分享到|相关阅读|"
     r"相关新闻|延伸阅读|字号|字體|字体|点击|更多精彩|热点推荐)\s*[:：]?|(?:资料图|图为|图：|图片来源|图片说明|"
     r"▲).{0,60}$|.{0,30}\d{4}[年-]\d{1,2}[月-]\d{1,2}日?.{0,12}\d{1,2}:\d{2}.{0,40}$|©|copyright ©|"
-    r"all rights reserved",
+    r"all rights reserved|"
+    # What stands where a foreign player or post isn't shown before the reader agrees.
+    r"empfohlener (?:redaktioneller|externer) inhalt|an dieser stelle find(?:est du|en sie) .{0,60}inhalt|"
+    r"(?:du kannst ihn dir|sie können ihn sich) mit einem klick|.{2,20}-inhalte? (?:erlauben|anzeigen|laden|zulassen)|"
+    r"ich bin (?:damit )?einverstanden, dass|(?:(?:dabei|damit|hierdurch|dadurch) )?(?:können|werden) personenbezogene|"
+    r"personenbezogene daten können|ein klick für den datenschutz|wir benötigen ihre (?:zustimmung|einwilligung)|"
+    # Who took a picture.
+    r"(?:image|photo(?:graph)?|picture|foto|bild|bildrechte)s?(?: by| credit|quelle)?\s*:.{2,60}$",
+    re.IGNORECASE,
+)
+# How a caption that stands in the text ends: with the picture's credit.
+CREDITED = re.compile(r"\((?:image|photo|picture|foto|bild|credit)s?\s*(?::|by|credit)[^()]{2,60}\)$", re.IGNORECASE)
+# Headings of boxes with facts beside the story, or about a person in it.
+FACTS = re.compile(
+    r"(?:fakta|facts?|fact ?box|key facts|faits|zur person|steckbrief|infobox|about the authors?|zum autor|zur autorin|"
+    r"über den autor|über die autorin)\b.{0,60}",
     re.IGNORECASE,
 )
 # What Chinese pages say of rights and liability, anywhere in a line.

@@ -1,0 +1,65 @@
+"""Which lines of a page are the body: what stands among and below them is left out, what only looks so is kept."""
+
+import pytest
+
+from broadsheet.extract import extract
+
+PROSE = "<p>The little ferry that carried commuters across the harbour will sail again, its owner said.</p>" * 4
+TITLE = "Harbour ferry returns after a year"
+
+
+def text(body: str) -> str:
+    page = f"<html lang=en><head><title>{TITLE}</title></head><body>{body}</body></html>"
+    return extract(page.encode(), "https://quay.example/a").text
+
+
+@pytest.mark.parametrize("name", ["article-body", "column"])
+def test_the_next_article_to_read_is_not_part_of_this_one(name: str) -> None:
+    following = "<p>Nobody knows yet when the lighthouse keeper will come back to his rock, his sister said.</p>" * 6
+    first = f"<article><h1>{TITLE}</h1><div class={name}>{PROSE}</div></article>"
+    found = text(f"{first}<article><h1>The lighthouse is dark</h1><div class={name}>{following}</div></article>")
+    assert "little ferry" in found
+    assert "lighthouse" not in found
+
+
+def test_a_sentence_made_of_links_is_text_and_a_teaser_is_not() -> None:
+    link = "<a href=/x>the harbour board which had held up the permit for most of a year</a>"
+    sentence = f"<p>She has now received a letter from {link}.</p>"
+    teaser = "<p><a href=/y>Lighthouse dark for the third night while its keeper is still away.</a></p>"
+    found = text(f"<div>{PROSE}{sentence}{teaser}{PROSE}</div>")
+    assert "a letter from the harbour board" in found
+    assert "Lighthouse" not in found
+
+
+def test_a_quotation_set_as_a_figure_is_text() -> None:
+    quote = "<figure><blockquote>We never thought of selling her, not even in winter.</blockquote></figure>"
+    assert "never thought of selling" in text(f"<div>{PROSE}{quote}{PROSE}</div>")
+
+
+@pytest.mark.parametrize(
+    "caption",
+    [
+        "<div class=lead-image><img src=/f.jpg><p>The ferry at her berth on a morning in spring.</p></div>",
+        "<p>The ferry at her berth on a morning in spring, with a new coat (Image: Quay Pictures)</p>",
+        "<p>Foto: Agency for pictures of the ferry at her berth</p>",
+    ],
+)
+def test_what_a_picture_shows_is_a_caption_also_outside_a_figure(caption: str) -> None:
+    assert "at her berth" not in text(f"<div>{PROSE}{caption}{PROSE}</div>")
+
+
+def test_a_gallery_is_all_captions_and_keeps_them() -> None:
+    told = "<p>Pier {} will be served again by the little ferry from Monday on, its owner said.</p>"
+    pictures = "".join(f"<div class=image><img src=/{n}.jpg>{told.format(n)}</div>" for n in range(9))
+    assert "Pier 5" in text(f"<div><h1>{TITLE}</h1>{pictures}</div>")
+
+
+def test_a_box_of_facts_is_not_the_story() -> None:
+    facts = "<li>She was built in the yard at the northern pier by three brothers.</li>" * 3
+    box = f"<div><div><h3>Facts about the ferry</h3><ul>{facts}</ul></div></div>"
+    assert "three brothers" not in text(f"<div>{PROSE}{box}{PROSE * 2}</div>")
+
+
+def test_a_question_about_consent_is_not_the_story() -> None:
+    asked = "<p>Ich bin damit einverstanden, dass mir Inhalte von einem Videodienst angezeigt werden.</p>"
+    assert "Videodienst" not in text(f"<div>{PROSE}{asked}{PROSE}</div>")

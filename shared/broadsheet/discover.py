@@ -38,6 +38,7 @@ MAX_HOSTS = 32  # polled at once: polling is waiting
 TIME_FOR_A_POLL = 40.0  # seconds before the deadline: a slow feed, its parsing, the sends
 FIRST_PAUSE, MAX_PAUSE = 30.0, 600.0  # seconds a host in trouble is left alone, doubling, unless it asks for more
 MAX_CHILDREN = 10  # sitemaps of an index read in one poll, newest first
+LONGEST_DELAY = 200.0  # seconds, in which no run of four minutes gets from an index to its first sitemap
 HUB_DELAY = 1.0  # seconds between two requests to a hub, which thousands of feeds may share
 
 _Poll = tuple[Source, PollState]
@@ -222,7 +223,7 @@ class Discoverer:
                 answered = _answered(kind, response, now=self._clock(), body_hash=body_hash)
                 notice = self._conclude(source, state, answered, visit)
                 return _outcome(source, "not-modified", reason="" if told else kind, notice=notice)
-            feed = self._read(source, response, visit)
+            feed, state = self._read(source, state, response, visit)
         except FetchError as error:
             retry_after = error.retry_after if isinstance(error, FetchTransient) else None
             self._trouble(visit, error)
@@ -232,10 +233,12 @@ class Discoverer:
         except FeedError as error:
             links = autodiscovery.find(response.body, url=response.url) if error.reason == "html" else ()
             if links and url == source.url != links[0].url:
-                if not self._time_for_a_poll(visit.delay):
+                state = polling.named(state, url, links[0].url, now=self._clock())
+                if not self._time_for_a_poll(visit.delay):  # the next run asks the feed at once
+                    self._polls.save(source.id, state)
                     return _outcome(source, "unfinished", reason="deadline")
                 self._sleep(visit.delay)
-                return self._poll(source, polling.named(state, url, links[0].url, now=self._clock()), visit)
+                return self._poll(source, state, visit)
             notice = self._save(source, state, PollOutcome(kind="failed", reason=error.reason))
             return _outcome(source, "failed", reason=error.reason, detail=str(error), notice=notice)
         return self._enqueue(source, state, visit, response, feed, body_hash=body_hash)
@@ -334,17 +337,25 @@ class Discoverer:
             borrow(url)  # a sitemap's part may lie on another host
             return self._client.get(url, headers=headers, before_host=borrow, deadline=self._deadline)
 
-    def _read(self, source: Source, response: Response, visit: _Visit) -> Feed:
-        """The entries behind a source, of a sitemap index those of its newest sitemaps that can be read."""
+    def _read(self, source: Source, state: PollState, response: Response, visit: _Visit) -> tuple[Feed, PollState]:
+        """The entries behind a source, of a sitemap index those of its newest sitemaps that can be read.
+
+        Where the host's delay leaves no time for all of them, the newest is read by every poll and the others in turns,
+        which the state remembers.
+        """
         feed = read(source, response)
         entries = list(feed.entries)
         failure: FetchError | FeedError | None = None
         unread: list[str] = []
-        for child in feed.children[:MAX_CHILDREN]:
+        newest, others = feed.children[:1], feed.children[1:MAX_CHILDREN]
+        first = state.part if state.part < len(others) else 0
+        reached = 0
+        for child in (*newest, *others[first:], *others[:first]):
             if visit.pause or not self._time_for_a_poll(visit.delay):
                 unread.append("not-reached")
                 break
             self._sleep(visit.delay)
+            reached += 1
             try:
                 answer = self._get(child, source, visit, {})
                 entries += sitemap.parse(answer.body, url=answer.url, content_type=answer.content_type).entries
@@ -354,10 +365,14 @@ class Discoverer:
                 unread.append(error.reason)
             except BusyError as error:
                 unread.append(error.reason)
+        if newest and not reached and visit.delay > LONGEST_DELAY:
+            failure = FeedError(response.url, "not-reached", f"{visit.delay:g} s between two requests")
         if failure is not None and not entries:
             raise failure
+        if others and reached:
+            state = msgspec.structs.replace(state, part=(first + reached - 1) % len(others))
         warnings = tuple(f"{UNREAD}-{reason}" for reason in unread)
-        return msgspec.structs.replace(feed, entries=tuple(entries), warnings=feed.warnings + warnings)
+        return msgspec.structs.replace(feed, entries=tuple(entries), warnings=feed.warnings + warnings), state
 
     def _save(self, source: Source, state: PollState, outcome: PollOutcome) -> Notice | Literal[""]:
         """Remember how the poll ended; returns what its owner is to be told of it, which is logged before it counts

@@ -50,10 +50,14 @@ class World:
             client=Scripted(user_agent="test"),
             sources=Sources(sources=self.sources),
             clock=lambda: self.now,
-            sleep=self.slept.append,
+            sleep=self._sleep,
             deadline=self.now + 240,
         )
         return discoverer.run(force=True)
+
+    def _sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.now += seconds
 
     def sent(self) -> list[ArticleMessage]:
         messages = [decode(one["Body"], message_id="m") for one in self.cloud.messages(self.cloud.queue_url)]
@@ -154,7 +158,7 @@ def test_the_crawl_delay_that_the_parser_read_holds_for_polls_and_after_them(clo
     assert world.slept == [30]
     with pytest.raises(BusyError) as busy:
         world.hosts.take("news.example", now=NOW)
-    assert (busy.value.until, busy.value.delay) == (NOW + 30, 30)
+    assert (busy.value.until, busy.value.delay) == (NOW + 60, 30)
 
 
 def test_the_crawl_delay_holds_between_the_parts_of_a_sitemap_and_before_a_feed_that_a_page_names(
@@ -170,6 +174,37 @@ def test_the_crawl_delay_holds_between_the_parts_of_a_sitemap_and_before_a_feed_
     page.pages[f"{HOST}/feed"] = rss(1)
     page.poll()
     assert (page.asked, page.slept) == ([f"{HOST}/home", f"{HOST}/feed"], [30])
+
+
+def test_a_feed_that_the_crawl_delay_keeps_from_the_run_that_finds_its_page_is_asked_by_the_next(cloud: Cloud) -> None:
+    world = World(cloud, Source(id="page", name="N", url=f"{HOST}/home"))
+    world.hosts.give_back(world.hosts.take("news.example", now=NOW), next_at=NOW, delay=230)
+    world.pages[f"{HOST}/home"] = b'<html><link rel="alternate" type="application/rss+xml" href="/feed"></html>'
+    world.pages[f"{HOST}/feed"] = rss(1)
+    assert [one.status for one in world.poll()] == ["unfinished"]
+    world.later(230)
+    assert [one.status for one in world.poll()] == ["found"]
+    assert world.asked == [f"{HOST}/home", f"{HOST}/feed"]
+
+
+def test_sitemaps_of_an_index_that_a_crawl_delay_leaves_no_time_for_have_their_turn_later(cloud: Cloud) -> None:
+    world = World(cloud, Source(id="news", name="News", url=INDEX, kind="sitemap", interval=1, delay=0))
+    world.hosts.give_back(world.hosts.take("news.example", now=NOW), next_at=NOW, delay=90)
+    names = [f"{n}.xml" for n in range(5)]
+    world.pages |= {INDEX: index(*names)} | {f"{HOST}/{n}.xml": sitemap(n) for n in range(5)}
+    for _ in range(4):
+        world.poll()
+        world.later()
+    parts = [url.removeprefix(f"{HOST}/") for url in world.asked if url != INDEX]
+    assert parts == ["0.xml", "1.xml", "0.xml", "2.xml", "0.xml", "3.xml", "0.xml", "4.xml"]
+    assert [one.url for one in world.sent()] == [f"{HOST}/2026/{n}-x" for n in range(5)]
+
+
+def test_an_index_whose_sitemaps_no_run_can_reach_is_told_of_as_failing(cloud: Cloud) -> None:
+    world = World(cloud, Source(id="news", name="News", url=INDEX, kind="sitemap", interval=1, delay=0))
+    world.hosts.give_back(world.hosts.take("news.example", now=NOW), next_at=NOW, delay=600)
+    world.pages |= {INDEX: index("0.xml"), f"{HOST}/0.xml": sitemap(1)}
+    assert [(one.status, one.reason) for one in world.poll()] == [("failed", "not-reached")]
 
 
 def test_a_turn_that_cannot_be_given_back_costs_no_outcome(feed: World) -> None:

@@ -64,7 +64,7 @@ class Feed(msgspec.Struct, frozen=True, kw_only=True):
 
 class FeedError(BroadsheetError):
     """The bytes from `subject` (a URL) are no feed, sitemap or listing. `reason` is `empty`, `not-a-feed`, `html`,
-    `malformed`, `too-large` or `selector`."""
+    `malformed`, `too-large` or `selector`, or `not-reached` of an index whose sitemaps there is no time for."""
 
     @property
     def url(self) -> str:

@@ -94,9 +94,19 @@ class Notifier:
                 self._post_claimed(channel, record, claim)
 
     def post_due(self) -> None:
-        """Post what is due, one to each channel in turn, as far as rates and time allow: a backlog delays its own."""
-        turns = deque((channel, self._due(channel)) for channel in self._sources.channels)
-        failure: Exception | None = None
+        """Post what is due, one to each channel in turn, as far as rates and time allow: a backlog delays its own.
+
+        Channels that ask a model come last: nobody else waits for its answers.
+        """
+        slow = [channel for channel in self._sources.channels if self._rewriter and self._rewriter.serves(channel)]
+        quick = [channel for channel in self._sources.channels if channel not in slow]
+        failures = [error for channels in (quick, slow) for error in self._post_in_turns(channels)]
+        if failures:
+            raise failures[-1]
+
+    def _post_in_turns(self, channels: Iterable[Channel]) -> Iterator[Exception]:
+        """Post what is due to these; yields AWS's refusals, each of which ends its channel's turns."""
+        turns = deque((channel, self._due(channel)) for channel in channels)
         while turns:
             channel, due = turns.popleft()
             try:
@@ -107,11 +117,9 @@ class Notifier:
                 else:
                     self._post_due(channel, found[0])
             except (ClientError, BotoCoreError) as error:
-                failure = error
                 self._poster.rest(channel)
+                yield error
             turns.append((channel, due))
-        if failure is not None:
-            raise failure
 
     def sweep(self) -> int:
         """Open the deliveries that commits lack since the last sweep; returns how many. They are due at once.

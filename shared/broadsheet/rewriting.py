@@ -1,8 +1,8 @@
-"""Titles and summaries by a language model, for channels that ask for them: made once, bounded, and never waited for.
+"""Titles and summaries by a language model, for channels that ask for them: made once, and bounded.
 
 A record goes in and comes out, with other words or as it was. Whatever goes wrong, the words that are there already
 will do: the month's tokens are used up, no model answers in time, another run is just asking, an answer can't be
-believed. A run spends a few seconds on models in all, whatever it has to post.
+believed. A run spends some seconds on models in all, whatever it has to post.
 """
 
 import logging
@@ -52,13 +52,17 @@ class Rewriter:
         self._spent = 0.0
         self._known: dict[tuple[Key, Task], Words | None] = {}
 
+    def serves(self, channel: Channel) -> bool:
+        """Whether the channel wishes for a model's words, of some articles at least, and there is one."""
+        return bool(self._models) and (channel.summaries == "model" or channel.language is not None)
+
     def may_take_time(self, record: Record, channel: Channel) -> bool:
         """Whether a model may have to be asked for the words that the channel wishes."""
-        return bool(self._models) and _task(record, channel) is not None
+        return bool(self._models) and _wished(record, channel) is not None
 
     def rewritten(self, record: Record, channel: Channel) -> Record:
         """The record in the words that the channel wishes; within a run always the same ones."""
-        task = _task(record, channel)
+        task = _wished(record, channel)
         if task is None:
             return record
         article = (record.id, record.content_hash)
@@ -135,6 +139,6 @@ class Rewriter:
         log.log(level, "words", extra={name: value for name, value in said.items() if value})
 
 
-def _task(record: Record, channel: Channel) -> Task | None:
+def _wished(record: Record, channel: Channel) -> Task | None:
     by_model = channel.summaries == "model"
     return words.wished(by_model=by_model, language=channel.language, article_language=record.language)

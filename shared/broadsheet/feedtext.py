@@ -5,22 +5,24 @@ from typing import TypeAlias
 
 from msgspec.structs import replace
 
-from broadsheet import urls
 from broadsheet.article import Article, Image, Witness
 from broadsheet.extract import ExtractionError, from_fragment
 from broadsheet.queue import FeedEntry
 
 # A teaser is no article. RFI's and DW's feed descriptions are below 200 characters, full texts start at about 400.
 MIN_ARTICLE = 300
-HALF, NOTHING = 0.5, 0.1  # shares of a text; of two that have nothing to do with each other, 0.05 are the same
-BODY = ("blocks", "text", "html", "links", "length", "length_unit", "reading_minutes")
+HALF, NOTHING = 0.5, 0.05  # shares of a text; edits of a sentence here and there take away a tenth
+SAMPLE = 12  # letters and digits: a few words, or a clause of Chinese
+MOST_COMPARED = 100_000  # characters of a text; ten times a long article's
+BODY = ("blocks", "text", "html", "links", "length", "length_unit", "reading_minutes", "language", "language_detected")
+RESERVED = ("noarchive", "tdm_reserved", "tdm_policy")
 
 Reader: TypeAlias = Callable[[str, str], Article]  # of HTML and the URL it belongs to; `from_fragment`, or one apart
 
 
 def is_full_text(entry: FeedEntry | None, read: Reader = from_fragment) -> bool:
     """Whether the entry carries enough text to stand for its article."""
-    if entry is None or len(entry.text) < MIN_ARTICLE:  # its markup can't hold more
+    if entry is None or len(entry.text) < MIN_ARTICLE:
         return False
     try:
         return len(read(entry.text, "https://feed.invalid/").text) >= MIN_ARTICLE
@@ -35,37 +37,52 @@ def to_article(entry: FeedEntry, url: str, *, language: str | None = None, read:
     return complete(article, entry, language=language)
 
 
-def better(
-    page: Article, entry: FeedEntry | None, url: str, *, language: str | None = None, read: Reader = from_fragment
-) -> tuple[Article, str] | None:
-    """The article that the feed's text makes, and why it is better than the page; None where the page will do.
+def instead(
+    page: Article,
+    entry: FeedEntry | None,
+    url: str,
+    *,
+    moved: bool,
+    language: str | None = None,
+    read: Reader = from_fragment,
+) -> Article | None:
+    """The article around the feed's full text, where the page has less of it than half and nothing longer; else None.
 
-    `another-page`: it has little or nothing of the text, and the title of something else: a wall, or where dead links
-    end. It adds nothing, and the article belongs to the feed's own `url`, for all of the feed's may lead to that page.
-    `page-lacks-text`: it has not half of the text, nor any longer one. Then its fields stay, around the feed's body.
+    A page with some of it is a teaser: its fields stay, around the feed's body. One with nothing of it, such as a wall
+    that answers like a page, adds only what it reserves. If it was `moved` to, it doesn't even name the article, for
+    all of a feed's articles may lead there: the address is then the feed's own `url`.
     """
-    if entry is None or not is_full_text(entry, read):
+    if entry is None or len(entry.text) < MIN_ARTICLE:  # its markup can't hold more
         return None
     feed = to_article(entry, url, language=language, read=read)
-    share, shorter = _share(feed.text, page.text), len(page.text) < len(feed.text)
-    if share < (HALF if shorter else NOTHING) and urls.titles_disagree(entry.title, page.title):
-        return feed, "another-page"
-    if share >= HALF or not shorter:  # the article, or what the feed has an abstract of, in words of its own
+    if len(feed.text) < MIN_ARTICLE or len(page.text) >= len(feed.text):
+        return None  # a teaser; or something of which the feed has an abstract, in words of its own
+    share = share_of(feed.text, page.text)
+    if share >= HALF:
         return None
-    body = {name: getattr(feed, name) for name in BODY}
-    witnesses = {name: witness for name, witness in page.provenance.items() if name not in BODY}
-    witnesses |= {name: witness for name, witness in feed.provenance.items() if name in BODY}
-    return replace(page, **body, images=page.images or feed.images, provenance=witnesses), "page-lacks-text"
+    if share >= NOTHING:
+        body = BODY if feed.language else tuple(name for name in BODY if not name.startswith("language"))
+        return _with(page, feed, body if page.images else (*body, "images"))
+    return feed if moved else _with(replace(feed, url=page.url), page, RESERVED)
 
 
-def _share(text: str, other: str) -> float:
-    """How much of a text is in another: of its runs of eight letters and digits, the share that is there, too."""
-    runs, others = ({plain[i : i + 8] for i in range(len(plain) - 7)} for plain in (_plain(text), _plain(other)))
-    return len(runs & others) / len(runs) if runs else 1.0
+def share_of(text: str, other: str) -> float:
+    """How much of a text is in another, from 0 to 1: of a hundred samples of it, the share that is there, too."""
+    plain, others = _plain(text), _plain(other)
+    step = max(1, (len(plain) - SAMPLE) // 100)
+    samples = [plain[at : at + SAMPLE] for at in range(0, max(1, len(plain) - SAMPLE + 1), step)]
+    return sum(sample in others for sample in samples) / len(samples)
 
 
 def _plain(text: str) -> str:
-    return "".join(char for char in text.casefold() if char.isalnum())
+    return "".join(char for char in text[:MOST_COMPARED].casefold() if char.isalnum())
+
+
+def _with(article: Article, other: Article, names: tuple[str, ...]) -> Article:
+    """An article with some of another's fields, and their witnesses."""
+    kept = {name: witness for name, witness in article.provenance.items() if name not in names}
+    taken = {name: witness for name, witness in other.provenance.items() if name in names}
+    return replace(article, **{name: getattr(other, name) for name in names}, provenance=kept | taken)
 
 
 def carried_over(article: Article, before: Article) -> Article:

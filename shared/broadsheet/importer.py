@@ -61,7 +61,7 @@ def _import(path: Path, articles: Articles, source: Source, *, announce: bool, n
     try:
         found = mirror.read(path.read_bytes(), name=str(path))
         article = mirror.to_article(found, source.timezone or mirror.ZONE)
-        id = urls.article_id(found.url)
+        id, *former = urls.article_ids(found.url)
     except OSError as error:
         return Outcome(status="skipped", path=str(path), reason=f"unreadable: {error.strerror}")
     except (MirrorError, ExtractionError, urls.UrlError) as error:
@@ -75,10 +75,11 @@ def _import(path: Path, articles: Articles, source: Source, *, announce: bool, n
         summary=summarize(article),
         origin="seed",
     )
-    known = articles.record(id)
+    known = next((there for one in (id, *former) if (there := articles.record(one))), None)
     new = False
     if known is None or known.status == "unavailable":
         _, new = articles.commit(doc, now=now, announce=announce, trace=f"import-{id[:12]}")
     elif known.status == "stored":
-        articles.withdraw(known, object_key(id, source.id, found.timestamp))  # what an interrupted import left
-    return Outcome(status="stored" if new else "known", path=str(path), id=id, url=found.url, title=doc.title)
+        articles.withdraw(known, object_key(known.id, source.id, found.timestamp))  # what an interrupted import left
+    stored_as = known.id if known and not new else id
+    return Outcome(status="stored" if new else "known", path=str(path), id=stored_as, url=found.url, title=doc.title)

@@ -186,7 +186,7 @@ def _message(source: Source, url: str, entry: Entry, announce: bool, now: float)
             image=entry.image,
             html=queue.pack(html),
         ),
-        former=urls.former_ids(entry.url or url),
+        former=urls.article_ids(entry.url or url)[1:],
     )
 
 

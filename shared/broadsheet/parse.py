@@ -10,7 +10,7 @@ never loses it.
 import logging
 import math
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
@@ -186,7 +186,7 @@ class Parser:
         asked = {item.message.id: item.message.former for item in ready}
         try:
             found = self._articles.records(asked.keys() | set(chain(*asked.values())))
-            known = {id: there for id, former in asked.items() for one in (*former, id) if (there := found.get(one))}
+            known = {id: there for id, former in asked.items() if (there := _first(found, (id, *former)))}
             self._absent = asked.keys() - known.keys()
         except StoreError:
             known = {}  # one unreadable record is its own article's trouble: it meets it again at the commit
@@ -442,8 +442,8 @@ class Parser:
         if record is None or record.status != "stored":
             return None
         before = self._articles.read(record.s3_key or "")
-        if item.message.found_at and urls.titles_disagree(before.title, reading.article.title):
-            return None  # a list or a wall, where the page has been
+        if item.message.found_at and feedtext.share_of(before.text, reading.article.text) < feedtext.NOTHING:
+            return None  # moved to a list, or a wall
         article = feedtext.carried_over(reading.article, before)
         if before.revision == record.revision and not changes.is_revision(before, article, revisions=before.revision):
             return None
@@ -455,7 +455,6 @@ class Parser:
             fetched_at=datetime.fromtimestamp(self._clock(), UTC),
             summary=summarize(article),
             origin=reading.origin,
-            origin_reason=reading.reason,
             withheld=reading.withheld,
         )
         return record, doc
@@ -494,10 +493,7 @@ class Parser:
         message = item.message
         id, record = self._identity(article)
         article = msgspec.structs.replace(article, url=urls.clean(article.url))
-        offered = message.entry.title if message.entry and message.found_at else ""
-        if record and record.id != message.id and urls.titles_disagree(offered, record.title):
-            return self._without_page(item, "another-page", article.url)
-        if article.canonical_url and id == _id_or_none(article.canonical_url):
+        if article.canonical_url and id in _ids(article.canonical_url):
             article = msgspec.structs.replace(article, url=urls.clean(article.canonical_url))
         new = False
         if record is None:
@@ -555,20 +551,19 @@ class Parser:
         Its canonical link is a claim, and another article may live at the address it names: titles decide. Where no
         other address is in question, what the run found when it began is as good as another look: the commit decides.
         """
-        own = urls.article_id(article.url)
+        own, *own_former = urls.article_ids(article.url)
         claimed = article.canonical_url
-        claimed_id = _id_or_none(claimed) if claimed else None
-        if own in self._absent and claimed_id in (None, own):
+        claimed_ids = _ids(claimed) if claimed else ()
+        if own in self._absent and (not claimed_ids or claimed_ids[0] == own):
             return own, None
-        names = own, *urls.former_ids(article.url)
-        known = self._articles.records([*names, *([claimed_id] if claimed_id else [])])
+        known = self._articles.records([own, *own_former, *claimed_ids])
         stored = {id: record for id, record in known.items() if record.status != "unavailable"}
-        own = next((id for id in names if id in stored), own)
-        if claimed and claimed_id and claimed_id != own and own not in stored:
-            there = stored.get(claimed_id)
-            if urls.believable_canonical(article.url, claimed, article.title, there.title if there else None):
-                return claimed_id, there
-        return own, stored.get(own)
+        there = _first(stored, (own, *own_former))
+        if claimed and claimed_ids and claimed_ids[0] != own and not there:
+            other = _first(stored, claimed_ids)
+            if urls.believable_canonical(article.url, claimed, article.title, other.title if other else None):
+                return (other.id if other else claimed_ids[0]), other
+        return (there.id if there else own), there
 
     def _is_stored(self, id: str) -> bool:
         """Whether an article is there to be linked to, as an original: memory outlives what is forgotten."""
@@ -780,11 +775,15 @@ def _origin(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _id_or_none(url: str) -> str | None:
+def _ids(url: str) -> tuple[str, ...]:
     try:
-        return urls.article_id(url)
+        return urls.article_ids(url)
     except urls.UrlError:
-        return None
+        return ()
+
+
+def _first(found: Mapping[str, Record], ids: Iterable[str]) -> Record | None:
+    return next((found[id] for id in ids if id in found), None)
 
 
 def _path(url: str) -> str:

@@ -3,17 +3,20 @@
 The same for a page that just came and for one from the archive, so that reading again differs by the reader alone.
 """
 
+import logging
 from typing import Protocol
 
 import msgspec
 
 from broadsheet import feedtext, mirror
-from broadsheet.apart import Task
+from broadsheet.apart import LateError, Task
 from broadsheet.article import Article, Origin, Reservation
-from broadsheet.extract import reservations
+from broadsheet.extract import ExtractionError, reservations
 from broadsheet.fetch import Response
 from broadsheet.queue import ArticleMessage
 from broadsheet.source import Source
+
+log = logging.getLogger("broadsheet.parse")
 
 
 class Reader(Protocol):
@@ -37,8 +40,7 @@ class Reading(msgspec.Struct, frozen=True):
 def read_answer(response: Response, message: ArticleMessage, source: Source, read: Reader) -> Reading:
     """The article that an answer gives, completed by what the feed said. Raises ExtractionError or MirrorError.
 
-    Where the feed has the article's text and the page hasn't, the feed's is it: under the feed's own address if the
-    page seems to be another, for all articles may lead there.
+    Where the feed has the article's text and the page hasn't, it is taken from the feed.
     """
     if source.fetch == "document":  # its owner vouches for the address it names
         article = mirror.to_article(mirror.read(response.body, name=response.url), source.timezone or mirror.ZONE)
@@ -50,14 +52,26 @@ def read_answer(response: Response, message: ArticleMessage, source: Source, rea
         charset=response.charset,
         timezone=source.timezone or None,
     )
-    article = feedtext.complete(read(task), message.entry, language=source.language)
-    article = reservations.with_headers(article, response.headers)
-    if withheld := reservations.respected(article, source.respect):
-        return Reading(reservations.without_text(article), "page", withheld)
-    address = message.found_at or message.url
-    if found := feedtext.better(article, message.entry, address, language=source.language, read=fragments(read)):
-        return Reading(found[0], "feed", reason=found[1])
-    return Reading(article, "page")
+    page = reservations.with_headers(read(task), response.headers)
+    feed = _instead(page, message, source, read)
+    article = feedtext.complete(feed or page, message.entry, language=source.language)
+    withheld = reservations.respected(article, source.respect)
+    return Reading(
+        reservations.without_text(article) if withheld else article,
+        "feed" if feed else "page",
+        withheld,
+        "page-lacks-text" if feed else None,
+    )
+
+
+def _instead(page: Article, message: ArticleMessage, source: Source, read: Reader) -> Article | None:
+    moved = bool(message.found_at)
+    url = message.found_at or message.url
+    try:
+        return feedtext.instead(page, message.entry, url, moved=moved, language=source.language, read=fragments(read))
+    except (ExtractionError, LateError, RuntimeError) as error:  # the page is there, and read
+        log.warning("feed's text not read", extra={"url": url, "reason": str(error)})
+        return None
 
 
 def fragments(read: Reader) -> feedtext.Reader:

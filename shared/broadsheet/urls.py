@@ -27,7 +27,7 @@ Trackers: the names that ClearURLs, courlan, mcmetadata and Miniflux agree on an
 also carry content (`ref`, `source`, `from`) go only with a value that names a channel.
 
 A longer list is a new `POLICY`, which makes no new ids of old articles: what was stored under the id that a former
-policy gives a link is found by that (`former_ids`).
+policy gives a link is found by that (`article_ids`).
 """
 
 import base64
@@ -124,10 +124,9 @@ def article_id(url: str) -> str:
     return _id(canonicalize(url))
 
 
-def former_ids(url: str) -> tuple[str, ...]:
-    """What `article_id` gave under former policies, the latest first, where that was another id."""
-    ids = dict.fromkeys(_id(canonicalize(url, policy)) for policy in range(POLICY - 1, 0, -1))
-    return tuple(id for id in ids if id != article_id(url))
+def article_ids(url: str) -> tuple[str, ...]:
+    """`article_id`, and before it had another value under former policies, those, the latest first."""
+    return tuple(dict.fromkeys(_id(canonicalize(url, policy)) for policy in range(POLICY, 0, -1)))
 
 
 def host_key(url: str) -> str:
@@ -153,7 +152,7 @@ def is_home_page(url: str) -> bool:
     segments = [part for part in _path(parsed.pathname).split("/") if part]
     if _query(parsed.search[1:], POLICY) or _names_a_place(parsed.hash):
         return False
-    return not segments or (len(segments) == 1 and _names_language(segments[0]))
+    return not segments or (len(segments) == 1 and _LANGUAGE_ROOT.fullmatch(segments[0]) is not None)
 
 
 def is_section_page(url: str) -> bool:
@@ -163,7 +162,7 @@ def is_section_page(url: str) -> bool:
     segments = [_decoded(part) for part in _path(parsed.pathname).split("/") if part]
     if _query(parsed.search[1:], POLICY) or _names_a_place(parsed.hash):
         return False
-    if not segments or (len(segments) == 1 and _names_language(segments[0])):
+    if not segments or (len(segments) == 1 and re.fullmatch(r"[a-z]{2}([-_][a-z]{2,4})?", segments[0], re.I)):
         return True
     if segments[0].lower() in _LISTS and len(segments) <= 3:
         return True
@@ -207,17 +206,18 @@ def titles_agree(a: str, b: str) -> bool:
         return True
     if re.findall(r"\d+", plain_a) != re.findall(r"\d+", plain_b):
         return False
-    return _likeness(plain_a, plain_b) >= 0.8
+    pairs_a = {plain_a[i : i + 2] for i in range(len(plain_a) - 1)}
+    pairs_b = {plain_b[i : i + 2] for i in range(len(plain_b) - 1)}
+    return bool(pairs_a and pairs_b) and 2 * len(pairs_a & pairs_b) >= 0.8 * (len(pairs_a) + len(pairs_b))
 
 
-def titles_disagree(a: str, b: str) -> bool:
-    """Whether two titles can hardly name one story: not even a third of their character bigrams in common, where
-    `titles_agree` asks for nearly all. Edited headlines are in between. An empty title says nothing: False."""
-    if not _plain(a) or not _plain(b) or titles_agree(a, b):
-        return False
-    return _likeness(_plain(a), _plain(b)) < 1 / 3
-
-
+# A site's front page in one of the languages that news are written in, with a region or a script or without.
+_LANGUAGE_ROOT = re.compile(
+    r"(?:af|am|ar|az|be|bg|bn|bs|ca|cn|cs|cy|da|de|el|en|es|et|eu|fa|fi|fr|ga|gl|gu|ha|he|hi|hr|hu|hy|id|is|it|ja|ka|kk"
+    r"|km|kn|ko|ky|lo|lt|lv|mk|ml|mn|mr|ms|my|nb|ne|nl|no|pa|pl|ps|pt|ro|ru|si|sk|sl|so|sq|sr|sv|sw|ta|te|tg|th|tk|tr"
+    r"|uk|ur|uz|vi|zh)(?:[-_](?:[a-z]{2}|hans|hant|cyrl|latn))?",
+    re.IGNORECASE,
+)
 _LISTS = frozenset(
     ("tag", "tags", "topic", "topics", "category", "categories", "author", "authors", "section", "search", "archive")
 )
@@ -271,10 +271,6 @@ def _suffixes() -> PublicSuffixList:
 
 def _names_a_place(fragment: str) -> bool:
     return fragment.startswith(("#!", "#/"))
-
-
-def _names_language(segment: str) -> bool:
-    return bool(re.fullmatch(r"[a-z]{2}([-_][a-z]{2,4})?", segment, re.IGNORECASE))
 
 
 def _decoded(text: str) -> str:
@@ -335,12 +331,6 @@ def _stems(url: str) -> list[str]:
 
 def _plain(title: str) -> str:
     return "".join(char for char in unicodedata.normalize("NFKC", title).casefold() if char.isalnum())
-
-
-def _likeness(a: str, b: str) -> float:
-    """The Dice coefficient of two plain titles' character bigrams."""
-    pairs_a, pairs_b = ({text[i : i + 2] for i in range(len(text) - 1)} for text in (a, b))
-    return 2 * len(pairs_a & pairs_b) / (len(pairs_a) + len(pairs_b)) if pairs_a and pairs_b else 0.0
 
 
 def _without_site(title: str) -> set[str]:

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 from click.testing import CliRunner
 from warcio.archiveiterator import ArchiveIterator
 
-from broadsheet import apart, archive
+from broadsheet import apart, archive, feedtext
 from broadsheet.archive import Archive, ArchiveError
 from broadsheet.article import Article
 from broadsheet.cli import main
@@ -20,7 +20,7 @@ from broadsheet.store import Record, StoredArticle
 from tests.stack.cloud import Cloud, KilledError, before, die, done_then_die
 from tests.stack.newsstand import HERALD, herald, item, opened, rss
 from tests.stack.test_forget import SOURCES, forget, long_page
-from tests.stack.test_parse_faults import NOW, Scripted, message, page, parse, statuses
+from tests.stack.test_parse_faults import NOW, Scripted, entry, message, page, parse, statuses, walled
 from tests.stack.test_store import articles
 
 TODAY = datetime.fromtimestamp(NOW, UTC)
@@ -283,6 +283,22 @@ def test_a_death_while_writing_is_made_up_for(
     now = record(misread, 3)
     assert (now.title, now.revision, now.reread) == ("Ferry report 3", 2, True)
     assert len(articles(misread).read(now.s3_key or "").revisions) == 1
+
+
+@pytest.mark.usefixtures("read_here")
+def test_what_came_from_the_feed_for_its_pages_want_is_read_so_again(
+    stocked: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    walls = [message(n, entry=entry(n)) for n in (5, 6)]
+    parse(stocked, Scripted(walled("")), [walls[0]], archive=True, now=NOW + 400)
+    with monkeypatch.context() as patch:  # as by the reader of a time when feeds' texts were no better than walls
+        patch.setattr(feedtext, "instead", lambda *_, **__: None)
+        parse(stocked, Scripted(walled("")), [walls[1]], archive=True, now=NOW + 600)
+    assert [record(stocked, n).origin for n in (5, 6)] == ["feed", "page"]
+    assert reparse("--write")["articles"] == {"same": 4, "written": 1}
+    for n in (5, 6):
+        now = articles(stocked).read(record(stocked, n).s3_key or "")
+        assert (now.origin, now.origin_reason, now.text[:14]) == ("feed", "page-lacks-text", f"Ferry {n} sailed")
 
 
 def test_people_see_the_difference(misread: Cloud) -> None:

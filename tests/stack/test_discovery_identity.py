@@ -123,6 +123,24 @@ def test_a_late_an_undated_and_a_back_dated_entry_each_make_one_article(stand: N
     assert stand.posts == {("town", headline(path)): 1 for path in (A, B, late, undated, dated_back)}
 
 
+def test_a_twin_finds_the_article_that_its_page_names_under_a_former_policy(
+    stand: Newsstand, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tracked = f"{A}?newtrack=7"
+    stand.publish((tracked, headline(A)), (f"{A}/amp", headline(A)), canonical=HERALD + tracked)
+    stand.pages[FEED] = rss(item(tracked, title=headline(A)))
+    stand.poll()
+    was = [one.id for one in stand.stored]
+    monkeypatch.setattr(urls, "POLICY", 2)
+    monkeypatch.setitem(urls._TRACKERS, "newtrack", 2)
+    stand.later()
+    stand.pages[FEED] = rss(item(f"{A}/amp", title=headline(A)))
+    stand.poll()
+    assert [one.id for one in stand.stored] == was
+    assert [one.target for one in stand.aliases] == was
+    assert list(stand.posts.values()) == [1]
+
+
 @pytest.mark.parametrize("first", ["/amp", ""])
 def test_an_amp_twin_ends_as_an_alias(stand: Newsstand, first: str) -> None:
     stand.publish(A, (f"{A}/amp", headline(A)), canonical=HERALD + A)

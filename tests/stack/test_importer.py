@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from broadsheet import urls
+from broadsheet.cli.deployment import Deployment
 from broadsheet.importer import Outcome, documents, import_documents
 from broadsheet.source import Source
 from broadsheet.store import Articles
@@ -52,6 +54,23 @@ def test_importing_again_changes_nothing(cloud: Cloud, tmp_path: Path) -> None:
     items, keys = cloud.items(cloud.articles_table), cloud.keys()
     assert [one.status for one in run(cloud, tmp_path, announce=True)] == ["known"] * 3
     assert (cloud.items(cloud.articles_table), cloud.keys()) == (items, keys)
+
+
+def test_a_new_policy_of_identity_finds_what_was_imported_under_a_former_one(
+    cloud: Cloud, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, url = write(tmp_path, 1), "https://news.example/cn/1-ferry"
+    path.write_text(path.read_text(encoding="utf-8").replace(url, f"{url}?newtrack=7"), encoding="utf-8")
+    (was,) = run(cloud, path)
+    monkeypatch.setattr(urls, "POLICY", 2)
+    monkeypatch.setitem(urls._TRACKERS, "newtrack", 2)
+    (now,) = run(cloud, path)
+    assert (now.status, now.id) == ("known", was.id)
+    assert len(cloud.keys()) == 1
+    cloud.stands_for_a_deployment(monkeypatch, "sources: []")
+    id, record = Deployment().find(f"{url}?newtrack=7")
+    assert record is not None
+    assert (id, record.id) == (article_id(url), was.id)
 
 
 def test_folders_are_read_through_in_order_and_other_files_left_alone(tmp_path: Path) -> None:

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 from botocore.exceptions import ClientError
 
-from broadsheet.apart import Apart
+from broadsheet.apart import Apart, LateError, Task, read
 from broadsheet.archive import Archive
-from broadsheet.article import Reservation
+from broadsheet.article import Article, Reservation
 from broadsheet.fetch import Client, FetchGone, FetchRefused, FetchTransient, Response
 from broadsheet.hosts import Hosts
 from broadsheet.originals import Originals
@@ -21,7 +21,7 @@ from broadsheet.queue import ArticleMessage, FeedEntry, Queue, decode, encode, p
 from broadsheet.source import Source, Sources
 from broadsheet.store import Articles
 from broadsheet.urls import article_id
-from tests.stack.cloud import Cloud, before
+from tests.stack.cloud import Cloud, KilledError, before, die, done_then_die
 
 NOW = 1_790_000_000.0
 HOST = "https://news.example"
@@ -322,47 +322,60 @@ def test_articles_that_all_lead_to_one_wall_keep_their_own_address_and_their_fee
     ]
 
 
-def walled(url: str) -> bytes | Exception:
+def walled(title: str) -> Callable[[str], bytes | Exception]:
     """Every page asks to log in first, and answers 200."""
-    answer = page(url)
     wall = "<p>Log in, or make an account: it takes a minute, and you read ten articles a month for nothing.</p>"
-    return answer if isinstance(answer, Exception) else f"<title>Log in</title><article>{wall}</article>".encode()
+
+    def answer(url: str) -> bytes | Exception:
+        there = page(url)
+        return there if isinstance(there, Exception) else f"{title}<article>{wall}</article>".encode()
+
+    return answer
 
 
 def entry(n: int, html: str = "") -> FeedEntry:
     return FeedEntry(title=f"Ferry report {n}", html=pack(html or f"<p>{f'Ferry {n} sailed. ' * 40}</p>" * 3))
 
 
+@pytest.mark.parametrize("title", ["<title>Log in</title>", ""])
 @pytest.mark.parametrize("where", ["there", "elsewhere"])
-def test_a_wall_that_answers_like_a_page_is_no_article_of_a_feed_with_full_texts(cloud: Cloud, where: str) -> None:
-    client = Scripted(walled)
-    if where == "elsewhere":
-        client = Redirecting(f"{HOST}/account/login")
-        client.answer = walled
-    outcomes = parse(cloud, client, [message(n, entry=entry(n)) for n in (1, 2)])
+def test_a_wall_that_answers_like_a_page_is_no_article_of_a_feed_with_full_texts(
+    cloud: Cloud, where: str, title: str
+) -> None:
+    client = Scripted(walled(title)) if where == "there" else Redirecting(f"{HOST}/account/login")
+    client.answer = walled(title)
+    messages = [message(n, entry=entry(n)) for n in (1, 2)]
+    outcomes = parse(cloud, client, messages)
     assert [(one.status, one.origin, one.reason, one.id, one.title) for one in outcomes.values()] == [
-        ("stored", "feed", "another-page", message(n).id, f"Ferry report {n}") for n in (1, 2)
+        ("stored", "feed", "page-lacks-text", message(n).id, f"Ferry report {n}") for n in (1, 2)
     ]
     assert {record["url"]["S"] for record in cloud.items(cloud.articles_table)} == {message(n).url for n in (1, 2)}
-    assert statuses(parse(cloud, client, [message(n, entry=entry(n)) for n in (1, 2)])) == ["known", "known"]
+    assert statuses(parse(cloud, client, messages)) == ["known", "known"]
 
 
-def test_articles_without_text_that_lead_to_one_wall_are_reported_not_lost_in_it(cloud: Cloud) -> None:
-    client = Redirecting(f"{HOST}/account/login")
-    client.answer = walled
-    outcomes = parse(cloud, client, [message(n, entry=entry(n, "<p>It sailed.</p>")) for n in (1, 2, 3)])
-    assert [(one.status, one.reason) for one in outcomes.values()] == [
-        ("stored", ""),  # nobody can know yet that it is a wall
-        ("unavailable", "another-page"),
-        ("unavailable", "another-page"),
-    ]
-
-
-def test_a_redirect_to_an_article_whose_headline_was_edited_is_its_alias(cloud: Cloud) -> None:
+@pytest.mark.parametrize("death", [die, done_then_die])
+def test_a_death_at_the_alias_of_an_article_that_its_page_titles_otherwise_makes_no_second_one(
+    cloud: Cloud, death: Callable[[Any], None]
+) -> None:
+    offered = [message(1, entry=FeedEntry(title="Boats are late, says the town"))]
     client = Redirecting(f"{HOST}/2026/9")
-    offered = FeedEntry(title="Ferry report 9"), FeedEntry(title="Ferry report no. 10")
-    outcomes = parse(cloud, client, [message(n, entry=offered[n - 1]) for n in (1, 2)])
-    assert [(one.status, one.reason) for one in outcomes.values()] == [("stored", ""), ("known", "")]
+    with before(cloud.dynamodb, "PutItem", death, nth=3), pytest.raises(KilledError):  # after robots.txt, the record
+        parse(cloud, client, offered)
+    assert statuses(parse(cloud, client, offered, now=NOW + 900)) == ["known"]
+    kinds = sorted(item["status"]["S"] for item in cloud.items(cloud.articles_table))
+    assert kinds == ["alias", "stored"]
+
+
+@pytest.mark.parametrize("trouble", [LateError(HOST, "too-slow"), RuntimeError("defect")])
+def test_a_page_stands_though_the_feeds_text_cannot_be_read(cloud: Cloud, trouble: Exception) -> None:
+    class Choosy(Apart):
+        def read(self, task: Task, seconds: float) -> Article:
+            if task.kind == "fragment":
+                raise trouble
+            return read(task)
+
+    outcomes = parse(cloud, Scripted(page), [message(1, entry=entry(1))], apart=Choosy())
+    assert [(one.status, one.origin) for one in outcomes.values()] == [("stored", "page")]
 
 
 @pytest.mark.parametrize("target", [f"{HOST}/", f"{HOST}/de/", "https://other.example/", "http://news.example/"])

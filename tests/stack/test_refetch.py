@@ -110,7 +110,9 @@ def test_a_page_that_prints_the_time_is_no_other_for_that(stand: Newsstand) -> N
 )
 def test_a_page_that_is_gone_takes_no_article_with_it(stand: Newsstand, status: str, path: str) -> None:
     stand.pages[URL] = answer(status=status, headers={"Location": HERALD + path} if path else {})
-    stand.pages[HERALD + path] = page("Herald")
+    stand.pages[HERALD + path] = answer(
+        b"<title>Herald</title><article><p>%s</p></article>" % (b"Log in to read. " * 30)
+    )
     was = only(stand)
     stand.later(1.01)
     assert stand.refetch() == 1

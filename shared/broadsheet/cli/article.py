@@ -163,10 +163,9 @@ def _guess(found: History) -> None:
 def enqueue(url: str, *, source_id: str, announce: bool, as_json: bool, deployment: Deployment) -> None:
     """Have one page read, as if its source had listed it."""
     source = deployment.source(source_id)
-    id = urls.article_id(url)
-    known = deployment.articles.record(id)
+    id, known = deployment.find(url)
     if known and known.status != "unavailable":
-        raise click.ClickException(f"{url} is stored already, as {known.target or id}: `broadsheet article {id}`")
+        raise click.ClickException(f"{url} is stored already, as {known.id}: `broadsheet article {known.id}`")
     now = time.time()
     message = ArticleMessage(
         id=id,

@@ -94,14 +94,11 @@ class Deployment:
 
     def find(self, article: str) -> tuple[str, Record | None]:
         """The id that an article's id or address means, and the record that it leads to, be it by an alias."""
-        if article.startswith(("http://", "https://")):
-            id, former = urls.article_id(article), urls.former_ids(article)
-        else:
-            id, former = article, ()
-        record = next((found for one in (id, *former) if (found := self.articles.record(one))), None)
+        ids = urls.article_ids(article) if article.startswith(("http://", "https://")) else (article,)
+        record = next((found for id in ids if (found := self.articles.record(id))), None)
         if record and record.target:
             record = self.articles.record(record.target) or record
-        return id, record
+        return ids[0], record
 
     def record(self, article: str) -> Record:
         """The record of an article, by its id or by any of its addresses."""

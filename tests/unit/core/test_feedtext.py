@@ -12,7 +12,19 @@ from broadsheet.queue import FeedEntry, pack
 
 URL = "https://news.example/2026/ferry"
 AT = datetime(2026, 3, 4, 8, tzinfo=UTC)
-LONG = "".join(f"<p>Paragraph {n}: the ferry sails again from the old quay, at last.</p>" for n in range(10))
+SAID = (
+    "the ferry sails again from the old quay",
+    "nobody had counted on so much rain",
+    "her captain speaks of three good years",
+    "tickets are sold where bread is",
+    "the mayor came by bicycle, and late",
+    "two dogs have a cabin to themselves",
+    "islanders brought lamps for the way home",
+    "an engineer blames the cold for it all",
+    "the bell was cast before the war",
+    "by Sunday all will be as it was",
+)
+LONG = "".join(f"<p>Paragraph {n}: {said}.</p>" for n, said in enumerate(SAID))
 
 
 def entry(**changes: Any) -> FeedEntry:
@@ -77,50 +89,83 @@ def test_without_an_entry_a_page_stays_as_it_is() -> None:
 
 
 WALL = "Please log in to read on. It takes a minute and costs nothing. "
-READ = "".join(f"Paragraph {n}: the ferry sails again from the old quay, at last. " for n in range(10))
+READ = " ".join(f"Paragraph {n}: {said}." for n, said in enumerate(SAID))
+AT_PAGE = URL + "?at=page"
 
 
-def page(title: str, text: str) -> Article:
+def page(title: str, text: str, **fields: Any) -> Article:
     seen = {"title": Witness("html", "h1"), "text": Witness("heuristic", "density"), "authors": Witness("meta", "a")}
-    return Article(url=URL + "?at=page", title=title, text=text, authors=("Bo",), language="en", provenance=seen)
+    seen |= {name: Witness("meta", name) for name in fields}
+    return Article(url=AT_PAGE, title=title, text=text, authors=("Bo",), language="en", provenance=seen, **fields)
 
 
+def witnessed(article: Article) -> bool:
+    """Whether each field that says something of the article has a witness."""
+    fields = ("title", "published_at", "authors", "tags", "images", "text", "noarchive")
+    return all(name in article.provenance for name in fields if getattr(article, name))
+
+
+@pytest.mark.parametrize("moved", [True, False])
 @pytest.mark.parametrize(
     ("title", "text"),
     [
         ("Ferry sails - The Courier", READ),
         ("Log in", READ),  # whatever it calls itself
         ("Ferry sails", READ[: len(READ) * 2 // 3]),
-        ("Ferry sails", "Something else altogether was written of the boat and its crew. " * 20),  # than in an abstract
-        ("At last a boat", "The ferry sails again from the old quay, it was said, but who had asked? " * 20),
+        ("At last a boat", "Something else altogether was written of the boat and its crew. " * 20),  # than an abstract
     ],
 )
-def test_a_page_that_has_the_article_will_do(title: str, text: str) -> None:
-    assert feedtext.better(page(title, text), entry(), URL) is None
+def test_a_page_that_has_the_article_will_do(title: str, text: str, moved: bool) -> None:
+    assert feedtext.instead(page(title, text), entry(), URL, moved=moved) is None
 
 
-def test_of_a_page_with_a_teaser_the_fields_stay_around_the_feeds_text() -> None:
-    found = feedtext.better(page("Ferry sails", READ[:100]), entry(), URL)
-    assert found is not None
-    made, reason = found
-    assert reason == "page-lacks-text"
-    assert (made.url, made.title, made.authors) == (URL + "?at=page", "Ferry sails", ("Bo",))
+@pytest.mark.parametrize("moved", [True, False])
+def test_of_a_page_with_a_teaser_the_fields_stay_around_the_feeds_text(moved: bool) -> None:
+    made = feedtext.instead(page("It sails", READ[:100]), entry(), URL, moved=moved)
+    assert made is not None
+    assert (made.url, made.title, made.authors) == (AT_PAGE, "It sails", ("Bo",))
     assert made.text.startswith("Paragraph 0")
     assert made.text.count("Paragraph") == len(made.blocks) == 10
     assert made.provenance["text"] == Witness("feed", "content")
     assert made.provenance["authors"] == Witness("meta", "a")
+    assert witnessed(made)
 
 
-@pytest.mark.parametrize("text", [WALL, WALL + "We hold no more of you than the law allows us to. " * 40])
-def test_a_wall_adds_nothing_to_the_feeds_text(text: str) -> None:
-    found = feedtext.better(page("Log in", text), entry(), URL, language="en")
-    assert found is not None
-    made, reason = found
-    assert reason == "another-page"
-    assert (made.url, made.title, made.authors) == (URL, "Ferry sails", ("Ida",))
-    assert {witness.kind for witness in made.provenance.values()} == {"feed"}
+@pytest.mark.parametrize("title", ["Log in", "", "Ferry sails"])
+@pytest.mark.parametrize(("moved", "url"), [(True, URL), (False, AT_PAGE)])
+def test_a_wall_adds_nothing_to_the_feeds_text_but_what_it_reserves(title: str, moved: bool, url: str) -> None:
+    made = feedtext.instead(page(title, WALL, noarchive=True), entry(), URL, moved=moved, language="en")
+    assert made is not None
+    assert (made.url, made.title, made.authors) == (url, "Ferry sails", ("Ida",))
+    assert made.noarchive is not moved  # of the place it was moved to, that isn't the article's
+    assert {witness.kind for name, witness in made.provenance.items() if name != "noarchive"} == {"feed"}
+    assert witnessed(made)
+
+
+def test_the_language_is_that_of_the_text() -> None:
+    chinese = "<p>渡轮今天复航，旅客在码头排队等候，船长说风已经小了许多。</p>"
+    made = feedtext.instead(page("渡轮", "Log in"), entry(html=pack(chinese * 20)), URL, moved=False)
+    assert made is not None
+    assert made.language == made.language_detected == "zh"
 
 
 def test_a_teaser_in_the_feed_is_no_better_than_a_wall() -> None:
-    assert feedtext.better(page("Log in", WALL), entry(html=pack("<p>It sails.</p>")), URL) is None
-    assert feedtext.better(page("Log in", WALL), None, URL) is None
+    assert feedtext.instead(page("Log in", WALL), entry(html=pack("<p>It sails.</p>")), URL, moved=True) is None
+    assert feedtext.instead(page("Log in", WALL), None, URL, moved=True) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "other", "least", "most"),
+    [
+        ("", "", 1.0, 1.0),
+        ("short", "a short one", 1.0, 1.0),
+        (READ, READ.upper().replace(" ", "\n"), 1.0, 1.0),
+        (READ, READ.replace("Paragraph 3", "As the third"), 0.8, 0.99),
+        (READ, READ[: len(READ) // 3], 0.25, 0.4),
+        (READ, WALL * 30, 0.0, 0.0),
+        ("渡轮今天复航，旅客排队等候。" * 30, "请先登录，然后继续阅读全文。" * 30, 0.0, 0.0),
+        (READ * 10_000, READ, 0.9, 1.0),
+    ],
+)
+def test_the_share_of_a_text_in_another(text: str, other: str, least: float, most: float) -> None:
+    assert least <= feedtext.share_of(text, other) <= most

@@ -28,6 +28,8 @@ _JUNK = -1.0
 _DROPPED = -0.6
 # The chosen box holds at least this share of the prose it was looked for in.
 _LEAST_SHARE = 0.5
+# Of a page's text; one page of articles in a hundred has less.
+_HARDLY_ANY = 0.1
 # Of several `article` elements, the one with the headline counts from this share of the page's prose (.1 to .3 alike).
 _OWN_SHARE = 0.2
 # If dropping leaves less of the prose than this, the names on this page mean something else.
@@ -83,6 +85,21 @@ class Finder:
         self.dropped: set[Box] = set()
         self.hidden: set[Box] = set()
 
+    def _post(self) -> tuple[Box, str] | None:
+        """The box named for the body, where that holds no prose and the page hardly any: a post of a line or two, which
+        the page's terms outweigh. Whatever it holds then counts as prose."""
+        top = self.page.boxes[0]
+        if top.prose >= _HARDLY_ANY * top.text:
+            return None
+        named = [box for box in self.page.boxes if box.names & BODY_NAMES and box not in self.hidden]
+        box = max(named, key=lambda box: box.text, default=None)
+        if box is None or box.prose:
+            return None
+        for index in range(box.first, box.last):
+            line = self.page.lines[index]
+            self.prose[index] = line.kind in ("paragraph", "list", "quote") and line.linked <= 0.5 * len(line.text)
+        return box, _container(box)
+
     def _tell_captions(self) -> None:
         """Marks as captions the few lines beside a picture in a box named for it, unless they are much of the page."""
         captions: dict[int, Line] = {}
@@ -105,7 +122,7 @@ class Finder:
         if self.page.boxes[0].prose < _TOO_LITTLE_LEFT * everything:
             self._drop(set())
             self._sum_prose()
-        box, how = self._start()
+        box, how = self._post() or self._start()
         if not how.startswith("container"):
             box = self._heaviest(box)
         twins = [] if how == "density" else self._twins(box)
@@ -238,7 +255,7 @@ class Finder:
         ]
         if known:
             best = max(known, key=lambda box: (box.prose, box.depth))
-            return best, f"container {' '.join(sorted(best.names & BODY_NAMES))}"
+            return best, _container(best)
         if scope is not top:
             return scope, "article"
         articles = [box for box in articles if box.prose >= least]
@@ -351,6 +368,10 @@ def _is_sentence(line: Line) -> bool:
     """Whether a line that is mostly links is a sentence about what they lead to, rather than a teaser or a menu."""
     own = len(line.text) - line.linked
     return line.kind == "paragraph" and own >= max(30, 0.25 * len(line.text)) and bool(_FULL_STOP.search(line.text))
+
+
+def _container(box: Box) -> str:
+    return f"container {' '.join(sorted(box.names & BODY_NAMES))}"
 
 
 def find(page: Page, title: str = "", summaries: tuple[str, ...] = ()) -> Finding:

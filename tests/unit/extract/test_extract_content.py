@@ -63,3 +63,10 @@ def test_a_box_of_facts_is_not_the_story() -> None:
 def test_a_question_about_consent_is_not_the_story() -> None:
     asked = "<p>Ich bin damit einverstanden, dass mir Inhalte von einem Videodienst angezeigt werden.</p>"
     assert "Videodienst" not in text(f"<div>{PROSE}{asked}{PROSE}</div>")
+
+
+def test_a_post_of_one_line_is_told_by_its_boxs_name_from_the_pages_terms() -> None:
+    menu = "".join(f"<li><a href=/{n}>Ferries and boats, part {n}</a></li>" for n in range(60))
+    terms = "<div><p>Whoever books a passage may return the ticket within a day of having bought it.</p></div>"
+    found = text(f"<ul>{menu}</ul><h1>{TITLE}</h1><div class=post-content><p>See you on Monday</p></div>{terms}")
+    assert found == "See you on Monday"

@@ -95,10 +95,15 @@ class Finder:
         box = max(named, key=lambda box: box.text, default=None)
         if box is None or box.prose:
             return None
-        for index in range(box.first, box.last):
-            line = self.page.lines[index]
-            self.prose[index] = line.kind in ("paragraph", "list", "quote") and line.linked <= 0.5 * len(line.text)
-        return box, _container(box)
+        said = [
+            index
+            for index in range(box.first, box.last)
+            if (line := self.page.lines[index]).kind in ("paragraph", "list", "quote")
+            and line.linked <= 0.5 * len(line.text)
+        ]
+        for index in said:
+            self.prose[index] = True
+        return (box, _container(box)) if said else None
 
     def _tell_captions(self) -> None:
         """Marks as captions the few lines beside a picture in a box named for it, unless they are much of the page."""

@@ -70,3 +70,8 @@ def test_a_post_of_one_line_is_told_by_its_boxs_name_from_the_pages_terms() -> N
     terms = "<div><p>Whoever books a passage may return the ticket within a day of having bought it.</p></div>"
     found = text(f"<ul>{menu}</ul><h1>{TITLE}</h1><div class=post-content><p>See you on Monday</p></div>{terms}")
     assert found == "See you on Monday"
+
+
+def test_a_named_box_of_links_alone_does_not_hide_what_prose_there_is() -> None:
+    shown = "".join(f"<a href=/{n}>Ferries and boats, part {n}</a><br>" for n in range(60))
+    assert "little ferry" in text(f"<div class=entry-content>{shown}</div><div>{PROSE[:103]}</div>")

@@ -6,6 +6,8 @@ most. It lies with the article's deliveries, and is forgotten with them. The mon
 question and corrected after its answer: a death leaves too many counted, never too few.
 """
 
+import uuid
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -103,12 +105,15 @@ class Phrasings:
 
     def correct(self, tokens: int, *, now: float) -> None:
         """Count what a question took more, or less (negative), than was reserved."""
-        self._dynamodb.update_item(
-            TableName=self._table,
-            Key=_month(now),
-            UpdateExpression="ADD tokens :tokens",
-            ExpressionAttributeValues=to_item({":tokens": tokens}),
-        )
+        with suppress(self._dynamodb.exceptions.ConditionalCheckFailedException):
+            self._dynamodb.update_item(
+                TableName=self._table,
+                Key=_month(now),
+                UpdateExpression="ADD tokens :tokens SET corrected_by = :me",
+                # but once: the SDK sends it again when the answer to the first was lost
+                ConditionExpression="attribute_not_exists(corrected_by) OR corrected_by <> :me",
+                ExpressionAttributeValues=to_item({":tokens": tokens, ":me": uuid.uuid4().hex}),
+            )
 
 
 def _key(article: Key, task: Task) -> dict[str, Any]:

@@ -24,6 +24,8 @@ class Measures:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
         self.repeating: dict[str, int] = {}
+        # by race, its interleavings, and how many calls of one worker and of the other conflict in the busiest
+        self.races: dict[str, tuple[int, tuple[int, int]]] = {}
         self.singles = self.pairs = 0  # that there are; of pairs about, for a first fault changes what can follow
 
     def note(self, kind: str, plan: Plan, verdict: Verdict) -> None:
@@ -64,6 +66,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     tell(
         f"interleavings run {counts['interleavings']}, mutants killed {counts['mutants killed']} of {counts['mutants']}"
     )
+    for race, (number, (ours, theirs)) in MEASURES.races.items():
+        tell(f"  {race}: {number:,} of two workers that make up to {ours} and {theirs} conflicting calls")
     tell(
         f"articles lost {counts['lost']}, announcements lost {counts['unannounced']}, "
         f"stored twice {counts['stored_twice']}, announced twice {counts['announced_twice']}; "

@@ -8,6 +8,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -30,6 +31,7 @@ ERRORS = {
 
 
 WITHHELD = {"BatchGetItem": "UnprocessedKeys", "SendMessageBatch": "Failed", "DeleteObjects": "Errors"}
+PAGED = {"Query": "Limit", "Scan": "Limit", "ListObjectVersions": "MaxKeys", "ListObjectsV2": "MaxKeys"}
 
 
 class KilledError(BaseException):
@@ -167,12 +169,14 @@ class Faults:
 
     # ---- AWS calls -----------------------------------------------------------------------------------------------
 
-    def attach(self, client: Any) -> None:
-        """Make every call of a client a point."""
+    def attach(self, client: Any, serve: Callable[..., AWSResponse | None] | None = None) -> None:
+        """Make every call of a client a point; moto answers it, or else whatever is to `serve` it."""
         events = client.meta.events
         events.register_first("before-parameter-build", self._asked)
         events.register_first("before-call", self._answer_instead)
-        events.register_first("before-send", self._sent)
+        if serve:
+            events.unregister("before-send", botocore_stubber)
+        events.register_first("before-send", partial(self._sent, serve=serve))
         events.register_last("after-call", self._answered)
 
     def _asked(self, params: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: Any) -> None:
@@ -193,6 +197,8 @@ class Faults:
             self._withhold(context, {table: {"Keys": asked["Keys"][:1]}}, left=bool(asked["Keys"][1:]))
             if asked["Keys"][1:]:
                 params["RequestItems"] = {table: {**asked, "Keys": asked["Keys"][1:]}}
+        elif model.name in PAGED and kind == "partial":
+            params.setdefault(PAGED[model.name], 1)  # who asks for a few expects no more pages
         elif model.name == "DeleteObjects" and kind == "partial":
             first, *rest = params["Delete"]["Objects"]
             self._withhold(context, [{**first, "Code": "InternalError", "Message": "by plan"}], left=bool(rest))
@@ -224,17 +230,19 @@ class Faults:
         status, parsed = context["instead"]
         return AWSResponse("https://aws.invalid/", status, HTTPHeaders(), None), parsed
 
-    def _sent(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
+    def _sent(
+        self, request: AWSPreparedRequest, serve: Callable[..., AWSResponse | None] | None, **_: Any
+    ) -> AWSResponse | None:
         kind, attempt = self._local.fault, self._local.attempts
         self._local.attempts += 1
         if kind == "kill-after":
-            botocore_stubber(event_name="before-send", request=request)
+            (serve or botocore_stubber)(event_name="before-send", request=request)
             self.kill()
         if kind == "timeout" or (kind == "lost" and attempt == 0):
             if attempt == 0:
-                botocore_stubber(event_name="before-send", request=request)
+                (serve or botocore_stubber)(event_name="before-send", request=request)
             raise ReadTimeoutError(endpoint_url=request.url)
-        return None
+        return serve(event_name="before-send", request=request) if serve else None
 
     def _answered(self, parsed: dict[str, Any], model: OperationModel, context: dict[str, Any], **_: Any) -> None:
         if withheld := context.get("withheld"):

@@ -74,6 +74,43 @@ DISCOVER = (
         new='turn = Turn(host, "", 0.0)',
         witness="plain",
     ),
+    Guard(
+        name="a host rests after its feeds were asked",
+        where="discover:Discoverer._give_back",
+        old="next_at = self._clock() + max(visit.delay, visit.pause)",
+        new="next_at = self._clock()",
+        witness="plain",
+    ),
+    Guard(
+        name="two feeds of a host are a delay apart",
+        where="discover:Discoverer._visit",
+        old="                    self._sleep(delay)",
+        new="                    pass",
+        witness="knots",
+    ),
+    Guard(
+        name="a request to a hub takes that host's turn",
+        where="discover:Discoverer._subscribe",
+        old="                borrow(known.hub)",
+        new="                pass",
+        witness="pushed",
+    ),
+)
+CALLBACK = (
+    Guard(
+        name="what is pushed and the queue refuses stays unseen",
+        where="intake:Intake.pushed",
+        old="if accepted := _accepted(taken):",
+        new="if accepted := [key for keys in taken.picked.keys.values() for key in keys]:",
+        witness="pushed callback/SendMessageBatch#1=refused",
+    ),
+    Guard(
+        name="what isn't signed is not believed",
+        where="websub:is_signed",
+        old="return hmac.compare_digest(expected.encode(), given.strip().lower().encode())",
+        new="return True",
+        witness="pushed hub/deliver#3=forged",
+    ),
 )
 DISCOVER_AND_HOSTS = (
     Guard(
@@ -108,6 +145,48 @@ QUEUE = (
     ),
 )
 PARSE = (
+    Guard(
+        name="a batch whose records can't be read comes back",
+        where="parse:Parser.run",
+        old="outcomes += [self._after_aws_error(item, error) for item in ready]",
+        new="_ = error",
+        witness="plain parse/BatchGetItem#1=error",
+    ),
+    Guard(
+        name="what AWS refused comes back",
+        where="parse:Parser._guarded",
+        old="return self._after_aws_error(item, error)",
+        new='return self._outcome(item, "given-up")',
+        witness="plain parse/PutObject#1=error",
+    ),
+    Guard(
+        name="a host rests after a visit",
+        where="parse:Parser._visit",
+        old="(max(visit.pause, visit.delay) if visit.requests else 0.0)",
+        new="0.0",
+        witness="plain",
+    ),
+    Guard(
+        name="the requests of a visit are a delay apart",
+        where="parse:Parser._may_ask",
+        old="            self._sleep(visit.delay)",
+        new="            pass",
+        witness="sole",
+    ),
+    Guard(
+        name="where the page can't be had the feed's text is the article",
+        where="parse:Parser._without_page",
+        old="if self._has_full_text(message):",
+        new="if False:",
+        witness="knots",
+    ),
+    Guard(
+        name="the page where dead links end is not the article",
+        where="feedtext:better",
+        old="    if share < (HALF if shorter else NOTHING) and",
+        new="    if False and",
+        witness="walls",
+    ),
     Guard(
         name="pages are archived before a document names them",
         where="parse:Parser.run",
@@ -313,7 +392,58 @@ DELIVERIES = (
         witness="plain notify/post#1=kill-after",
     ),
 )
+WORDS = (
+    Guard(
+        name="a question is written down before it is asked",
+        where="rewriting:Rewriter._words",
+        old="if not claimed and not self._phrasings.claim(article, task, now=self._clock()):",
+        new="if False:",
+        witness="words notify/Converse#1=kill-after notify/Converse#2=kill-after notify/Converse#3=kill-after",
+    ),
+    Guard(
+        name="its tokens are counted before",
+        where="rewriting:Rewriter._words",
+        old="if not self._phrasings.reserve(asked.tokens, of=self._monthly, now=at):",
+        new="if False:",
+        witness="words",
+    ),
+    Guard(
+        name="what may have to be paid stays counted",
+        where="rewriting:Rewriter._reply",
+        old="if not error.charged:",
+        new="if True:",
+        witness="words notify/Converse#1=timeout",
+    ),
+    Guard(
+        name="a count is corrected once",
+        where="phrasings:Phrasings.correct",
+        old="attribute_not_exists(corrected_by) OR corrected_by <> :me",
+        new="attribute_not_exists(corrected_by) OR corrected_by <> :me OR corrected_by = :me",
+        witness="words notify/UpdateItem#6=lost",
+    ),
+    Guard(
+        name="the stream waits for no model",
+        where="rewriting:Rewriter.may_take_time",
+        old="return ",
+        new="return False and ",
+        witness="words",
+    ),
+)
 NOTIFY = (
+    Guard(
+        name="a repeat has the id of what it repeats",
+        where="tellings:announcement",
+        old="delivery_id=",
+        new="delivery_id=__import__('uuid').uuid4().hex or ",
+        witness="plain notify/post#1=kill-after",
+    ),
+    Guard(
+        name="a channel's trouble fails no batch of the stream",
+        where="posting:Poster.post",
+        old="            self._settle_failure(channel, members, error, standings.mark(channel.kind, secret))",
+        new="            raise",
+        witness="plain notify/post#1=error",
+    ),
     Guard(
         name="a channel's trouble is not for good",
         where="posting:Poster._settle_failure",
@@ -394,6 +524,13 @@ NOTIFY = (
 )
 LIVES = (
     Guard(
+        name="a revision is kept before the next takes its place",
+        where="store:Articles.revise",
+        old="            self._s3.put_object(\n                Bucket=self._bucket, Key=document.revisions[-1].s3_key",
+        new="            (lambda **_: None)(\n                Bucket=self._bucket, Key=document.revisions[-1].s3_key",
+        witness="lives",
+    ),
+    Guard(
         name="a revision whose object was written is completed, not made again",
         where="store:Articles.revise",
         old="if there.revision == record.revision:",
@@ -415,7 +552,19 @@ LIVES = (
         witness="lives publish/DeleteObject#1=kill-after",
     ),
 )
-GUARDS = (*LIVES, *DISCOVER, *DISCOVER_AND_HOSTS, *QUEUE, *PARSE, *STORE, *HOSTS, *DELIVERIES, *NOTIFY)
+GUARDS = (
+    *LIVES,
+    *DISCOVER,
+    *CALLBACK,
+    *DISCOVER_AND_HOSTS,
+    *QUEUE,
+    *PARSE,
+    *STORE,
+    *HOSTS,
+    *DELIVERIES,
+    *WORDS,
+    *NOTIFY,
+)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from broadsheet.fetch import FetchDenied, FetchError, FetchGone, FetchTransient,
 from broadsheet.urls import host_key
 from tests.proofs.clock import START, Clock
 from tests.proofs.faults import Faults, Touch
+from tests.proofs.partners import HUB, Hub, Model
 
 FETCH_TAKES, TIMEOUT_TAKES = 0.2, 12.0  # seconds
 ASKED_FOR = 120.0  # seconds of Retry-After
@@ -59,8 +60,8 @@ def prose(title: str, readers: int = 1) -> list[str]:
     ]
 
 
-def feed(*entries: Page | tuple[Page, bool]) -> str:
-    """An RSS feed of articles; with True beside one, the feed has its text in full."""
+def feed(*entries: Page | tuple[Page, bool], hub: str = "") -> str:
+    """An RSS feed of articles; with True beside one, the feed has its text in full. `hub`: links of its own, if any."""
     items = []
     for entry in entries:
         page, full = entry if isinstance(entry, tuple) else (entry, False)
@@ -72,7 +73,7 @@ def feed(*entries: Page | tuple[Page, bool]) -> str:
         )
     return (
         '<rss version="2.0" xmlns:content="http://purl.org/rss/1.0/modules/content/"><channel><title>News</title>'
-        f"{''.join(items)}</channel></rss>"
+        f"{hub}{''.join(items)}</channel></rss>"
     )
 
 
@@ -97,6 +98,7 @@ class Post(msgspec.Struct, frozen=True):
     possible_repeat: bool | None  # None: the channel's form has no place to say it
     at: float
     is_update: bool = False
+    summary: str = ""
 
 
 class Internet:
@@ -112,12 +114,16 @@ class Internet:
         self.visits: list[Visit] = []
         self.posts: list[Post] = []
         self.refused: list[Post] = []  # with Retry-After
+        self.hub = Hub()
+        self.model = Model()
 
     def begin(self, pages: Mapping[str, Page], later: Mapping[str, Page], tired: Iterable[str] = ()) -> None:
         """Forget everything; there are these pages, and later those. `tired` channels refuse their first post."""
         self._pages, self._later = dict(pages), {**pages, **later}
         self._tired = set(tired)
         self.visits, self.posts, self.refused = [], [], []
+        self.hub.begin(START + LATER)
+        self.model.begin()
 
     def publish(self, *pages: Page) -> None:
         """Put pages up, or others in their place."""
@@ -196,8 +202,16 @@ class Client:
             url = page.moved
 
     def _exchange(self, url: str) -> None:
+        kind = self._visit(url, "fetch")
+        if kind == "kill-after":
+            self._faults.kill()
+        if kind is not None:
+            raise _transient(url, kind)
+
+    def _visit(self, url: str, what: str) -> str | None:
+        """A request to a host, and what befell it."""
         visited = Touch(f"host {host_key(url)}", writes=True)
-        kind = self._faults.step("fetch", visited)
+        kind = self._faults.step(what, visited)
         if kind is None and self._internet.is_busy(url):
             kind = "throttle"
         start = self._clock.now
@@ -206,14 +220,23 @@ class Client:
         asked = ASKED_FOR if kind == "throttle" else 0.0
         host, by = host_key(url), self._faults.process.function
         self._internet.visits.append(Visit(host, url, start, self._clock.now, by, asked, self._internet.turn_of(host)))
+        return kind
+
+    def _subscribe(self, url: str, form: bytes) -> Response:
+        kind = self._visit(url, "post")
+        if kind in (None, "kill-after", "timeout"):
+            self._internet.hub.hears(form, self._clock.now)
         if kind == "kill-after":
             self._faults.kill()
         if kind is not None:
             raise _transient(url, kind)
+        return Response(url=url, status=202, headers={}, body=b"")
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str] | None = None) -> Response:
-        """Post to a channel, or ask one what it has had."""
+        """Post to a channel, or ask one what it has had; or ask a hub to push."""
         parts = urlsplit(url)
+        if url == HUB:
+            return self._subscribe(url, body)
         if parts.path.endswith("/conversations.history"):
             return self._history(url, body)
         kind = self._faults.step("post", Touch(f"channel {parts.path}", writes=True))
@@ -242,7 +265,10 @@ class Client:
             return [Post(body["channel"], told, body["text"].partition("|")[0].lstrip("<"), None, self._clock.now)]
         channel, articles = path.rsplit("/", 1)[1], body.get("articles") or [body["article"]]
         repeat, updated = body["possible_repeat"], body.get("kind") == "updated"
-        return [Post(channel, body["id"], each["url"], repeat, self._clock.now, updated) for each in articles]
+        return [
+            Post(channel, body["id"], each["url"], repeat, self._clock.now, updated, each["summary"])
+            for each in articles
+        ]
 
     def _history(self, url: str, body: bytes) -> Response:
         kind = self._faults.step("read-back", Touch("channel *", writes=False))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -33,7 +34,8 @@ class People:
         for one in (dynamodb, s3):
             faults.attach(one)
         self._articles = Articles(dynamodb, stack.resources["ArticlesTable"], s3, stack.resources["Bucket"])
-        self._forgetting = Forgetting(
+        self._forgetting = partial(  # it remembers what it listed, as long as its process lives
+            Forgetting,
             dynamodb,
             s3,
             articles_table=stack.resources["ArticlesTable"],
@@ -79,9 +81,10 @@ class People:
         id = self._id(title)
 
         def forgotten() -> bool:
-            found = self._forgetting.find(lambda record: record.id == id)
+            forgetting = self._forgetting()
+            found = forgetting.find(lambda record: record.id == id)
             for record, aliases in found.values():
-                self._forgetting.forget(record, aliases, now=self._now())
+                forgetting.forget(record, aliases, now=self._now())
             return id is not None
 
         return self._does("forget", forgotten)

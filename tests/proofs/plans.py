@@ -4,8 +4,8 @@ import msgspec
 
 # What may befall each sort of point. A kill is a death of the process, `after` with the effect done;
 # `timeout` is an answer that never comes, `lost` one that comes when the SDK asks again; a `stale` read finds nothing
-# yet, unless it is a consistent one; an `outage` of a service, and
-# an entry that is `refused`, last for the rest of the invocation.
+# yet, unless it is a consistent one; of what is asked for in pages a `partial` one is cut after the first thing; an
+# `outage` of a service, and an entry that is `refused`, last for the rest of the invocation.
 AWS_CALL = ("kill-before", "kill-after", "error", "timeout", "lost", "throttle", "outage")
 READ = ("kill-before", "error", "timeout", "throttle", "outage")  # it has no effect to die after, or to have twice
 READS = ("Get", "BatchGet", "Query", "Scan", "List", "Head")
@@ -13,6 +13,10 @@ SOME_CALLS = {
     "SendMessageBatch": ("partial", "refused"),
     "BatchGetItem": ("partial", "stale"),
     "GetItem": ("stale",),
+    "Query": ("partial",),
+    "Scan": ("partial",),
+    "ListObjectVersions": ("partial",),
+    "ListObjectsV2": ("partial",),
     "DeleteObjects": ("partial",),
 }
 FETCH = ("kill-before", "kill-after", "error", "timeout", "throttle")
@@ -21,6 +25,7 @@ DELIVERY = {
     "shares": ("twice", "lost"),  # kept for minutes only
     "stream": ("twice", "apart", "lost"),
     "schedule": ("twice", "missed"),
+    "hub": ("twice", "lost", "forged"),
 }
 KILLS = ("kill-before", "kill-after")
 

@@ -169,6 +169,15 @@ class Course(msgspec.Struct):
     nodes: list[_Node]
     redundant: bool
 
+    @property
+    def conflicting(self) -> tuple[int, int]:
+        """How many of A's calls conflict with one of B's, and how many of B's with one of A's."""
+        ours, theirs = self._calls_of("A"), self._calls_of("B")
+        return _conflicting(ours, theirs), _conflicting(theirs, ours)
+
+    def _calls_of(self, worker: str) -> list[tuple[Touch, ...]]:
+        return [node.touches[mover] for mover, node in zip(self.moves, self.nodes, strict=True) if mover == worker]
+
 
 class Prepared(msgspec.Struct, frozen=True):
     """A race whose workers are about to start."""
@@ -234,3 +243,7 @@ def explore(prepared: Prepared) -> Iterator[Course]:
 
 def _conflict(one: tuple[Touch, ...], two: tuple[Touch, ...]) -> bool:
     return any(mine.conflicts(theirs) for mine in one for theirs in two)
+
+
+def _conflicting(ours: list[tuple[Touch, ...]], theirs: list[tuple[Touch, ...]]) -> int:
+    return sum(any(_conflict(one, other) for other in theirs) for one in ours)

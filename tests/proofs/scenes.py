@@ -5,7 +5,8 @@ import msgspec
 from broadsheet.parse import MAX_ATTEMPTS
 from broadsheet.shares import SHARE
 from tests.proofs.clock import START
-from tests.proofs.internet import Page, feed, prose
+from tests.proofs.internet import LATER, Page, feed, prose
+from tests.proofs.partners import links
 
 HARBOUR, MILL = "https://harbour.example", "https://mill.example"
 ONE_CHANNEL = """
@@ -29,7 +30,9 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     robots.txt files forbid. `archive`: pages are kept as they were fetched; `revised` are the titles of those that must
     have changed in the end. `acts` are what somebody does then, in
     order: seconds after the start, `revise` or `forget`, and the article's title; `updates` are the channels that hear
-    of revisions. Of `published` scenes there must be editions and pages.
+    of revisions. Of `published` scenes there must be editions and pages. `told_by`: the instant before which an article
+    must be told of where nothing goes wrong, by its title. `pushed`: there is a callback for hubs. `worded` channels
+    hear a model's summaries.
     """
 
     name: str
@@ -53,6 +56,9 @@ class Scene(msgspec.Struct, frozen=True, kw_only=True):
     acts: tuple[tuple[float, str, str], ...] = ()
     updates: frozenset[str] = frozenset()
     published: bool = False
+    told_by: dict[str, float] = {}
+    pushed: bool = False
+    worded: frozenset[str] = frozenset()
 
     def that(self, act: str) -> frozenset[str]:
         """The titles of what somebody does this to."""
@@ -160,6 +166,21 @@ def _knots() -> Scene:
             wall.title: frozenset({"bot"}),
         },
         unavailable=1,
+    )
+
+
+def _walls() -> Scene:
+    """What a feed has in full, behind links that all end on one page: where dead links end."""
+    regret = "We looked in every drawer of this house, and behind the piano. What you ask for is not here any more. "
+    html = f"<html lang='en'><title>Nothing found</title><body><main><h1>Nothing found</h1><p>{regret * 3}</p></main>"
+    sorry = Page(url=f"{HARBOUR}/sorry", body=html)
+    lamp = Page(url=f"{HARBOUR}/lamp", title="A street lamp that has never been switched off", moved=sorry.url)
+    kite = Page(url=f"{HARBOUR}/kite", title="The kite that came down behind the brewery", moved=sorry.url)
+    return Scene(
+        name="walls",
+        sources=ONE_CHANNEL,
+        pages=_pages(Page(url=f"{HARBOUR}/feed", body=feed((lamp, True), (kite, True))), lamp, kite, sorry),
+        articles={page.title: frozenset({"town"}) for page in (lamp, kite)},
     )
 
 
@@ -311,6 +332,40 @@ def _lives() -> Scene:
     )
 
 
+def _pushed() -> Scene:
+    """A paper with a hub, whose pushes come long before the next poll."""
+    kite = Page(url=f"{HARBOUR}/kite", title="The kite that came down behind the brewery")
+    topic = f"{HARBOUR}/feed"
+    return Scene(
+        name="pushed",
+        sources=ONE_CHANNEL.replace("interval: 100", "interval: 10"),
+        pages=_pages(Page(url=topic, body=feed(SWANS, hub=links(topic))), SWANS),
+        later=_pages(Page(url=topic, body=feed(kite, SWANS, hub=links(topic))), kite),
+        articles={page.title: frozenset({"town"}) for page in (SWANS, kite)},
+        pushed=True,
+        told_by={kite.title: START + LATER + 60},
+    )
+
+
+def _words() -> Scene:
+    """A channel that asks for a model's words, another that asks for the same, and one that wants none."""
+    return Scene(
+        name="words",
+        sources="""
+            channels:
+              - {id: town, kind: webhook, interval: 0, summaries: model}
+              - {id: cap, kind: webhook, interval: 0, summaries: model}
+              - {id: desk, kind: webhook, interval: 0}
+            sources:
+              - {id: harbour, name: Harbour, url: "https://harbour.example/feed", channels: [town, cap, desk],
+                 delay: 1, interval: 100, announce_first: 100}
+        """,
+        pages=_pages(Page(url=f"{HARBOUR}/feed", body=feed(SWANS, FERRY)), SWANS, FERRY),
+        articles={page.title: frozenset({"town", "cap", "desk"}) for page in (SWANS, FERRY)},
+        worded=frozenset({"town", "cap"}),
+    )
+
+
 def _document(page: Page) -> str:
     text = "".join(f"<p>{part}</p>" for part in prose(page.title))
     return f"<!--1687182301000-->\n[{page.title}]({page.url})\n------\n\n<div>19/06/2023 - 15:45</div><div>{text}</div>"
@@ -322,12 +377,15 @@ SCENES = {
         _plain(),
         _shares(),
         _knots(),
+        _walls(),
         _text(),
         _hours(),
         _busy(),
         _import(),
         _kept(),
         _lives(),
+        _pushed(),
+        _words(),
         _sole(),
         _dead(),
     )

@@ -33,8 +33,9 @@ def test_without_the_guard_its_witness_is_found_guilty(
 
 def test_every_lease_outlasts_the_longest_run(world: World) -> None:
     deployed = world.deployed
-    leases = {key: vars(sys.modules[f"lambda_{key}"])["LEASE"] for key in deployed}
-    assert all(leases[key] > function.timeout for key, function in deployed.items()), leases
+    leases = {key: vars(sys.modules[f"lambda_{key}"]).get("LEASE", 0) for key in deployed}
+    assert leases.pop("CallbackFunction") == 0  # it takes none
+    assert all(lease > deployed[key].timeout for key, lease in leases.items()), leases
 
 
 def test_every_kind_of_channel_has_its_semantics_stated() -> None:

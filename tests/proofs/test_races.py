@@ -18,17 +18,19 @@ SLICE = ("", "B", "AB", "AABB", "ABAB", "ABABABAB", "AAABBB")  # schedules that 
 
 @pytest.mark.timeout(3600)
 def test_any_order_of_two_workers_calls(world: World, measures: Measures) -> None:
-    def raced(race: Race) -> list[tuple[str, Verdict]]:
+    def raced(race: Race) -> list[tuple[str, Verdict, tuple[int, int]]]:
         start = prepare(world, race)
         courses: Iterable[Course] = (
             explore(start) if FULL else (forks.apart(partial(run, start, moves)) for moves in SLICE)
         )
-        return [(f"{race.name}|{course.moves}", course.verdict) for course in courses]
+        return [(course.moves, course.verdict, course.conflicting) for course in courses]
 
     guilty: list[str] = []
-    for found in forks.each(RACES.values(), raced):
-        for line, verdict in found:
+    for race, courses in zip(RACES, forks.each(RACES.values(), raced), strict=True):
+        for moves, verdict, _ in courses:
+            line = f"{race}|{moves}"
             measures.note("interleavings", Plan(line), verdict)
             if verdict.guilty:
                 guilty.append("\n    ".join([line, *verdict.guilty]))
+        measures.races[race] = len(courses), max(conflicting for _, _, conflicting in courses)
     assert not guilty, "\n".join(["", *guilty])

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from warcio.archiveiterator import ArchiveIterator
 
+from broadsheet.phrasings import MOST_ASKED
 from broadsheet.store import RawPage, StoredArticle
 from tests.proofs import published
 from tests.proofs.backstage import Backstage
@@ -48,6 +49,9 @@ def judge(
     _articles(scene, backstage, verdict)
     _announcements(scene, [post for post in internet.posts if not post.is_update], verdict)
     _updates(scene, backstage, internet.posts, verdict)
+    _model(scene, backstage, internet, faults, verdict)
+    if not faults:
+        _promptness(scene, internet.posts, verdict)
     if written:
         _patience(internet.refused, internet.posts, verdict)
     _retries(scene, internet.visits, faults, verdict)
@@ -203,6 +207,29 @@ def _updates(scene: Scene, backstage: Backstage, posts: list[Post], verdict: Ver
         first = [post for post in told if not post.is_update]
         if len(first) == 1 and first[0].at < datetime.fromisoformat(revised[url]["changed_at"]).timestamp() - 1:
             verdict.unannounced.append(f"an update of {url} to {channel}")
+
+
+def _model(scene: Scene, backstage: Backstage, internet: Internet, faults: int, verdict: Verdict) -> None:
+    """A question is asked twice at most, all that was asked is counted, and who wants a model's words gets them."""
+    model = internet.model
+    verdict.broken += [f"asked {n} times for words: {title}" for title, n in model.asked.items() if n > MOST_ASKED]
+    counted = sum(item["tokens"] for item in backstage.items("StateTable", pk="model"))
+    if counted < model.spent:
+        verdict.broken.append(f"{model.spent} tokens were spent, and {counted} counted")
+    for post in internet.posts:
+        is_worded = post.summary in model.summaries
+        if is_worded != (post.channel in scene.worded) and (is_worded or not faults):
+            verdict.broken.append(f"{post.channel} was told in {'a model' if is_worded else 'the page'}'s words")
+
+
+def _promptness(scene: Scene, posts: list[Post], verdict: Verdict) -> None:
+    by_url = {page.url: page.title for page in (*scene.pages.values(), *scene.later.values())}
+    told = {by_url.get(post.url, post.url): post.at for post in reversed(posts)}
+    verdict.broken += [
+        f"told {told[title] - instant:.0f} s late: {title}"
+        for title, instant in scene.told_by.items()
+        if told.get(title, 0.0) > instant
+    ]
 
 
 def _patience(pauses: list[Post], posts: list[Post], verdict: Verdict) -> None:

@@ -25,11 +25,12 @@ from local.drive import QueuePump, StreamPump
 from local.embedded import EmbeddedAws
 from local.permissions import allowed
 from local.runtime import Invocation
-from local.stack import Function
-from tests.proofs.backstage import Backstage
+from local.stack import CREDENTIALS, Function
+from tests.proofs.backstage import REGION, Backstage
 from tests.proofs.clock import START, Clock
 from tests.proofs.faults import AtOnce, Faults, KilledError, Process
 from tests.proofs.internet import LATER, Internet
+from tests.proofs.partners import Request, called
 from tests.proofs.people import People
 from tests.proofs.plans import Plan
 from tests.proofs.scenes import SCENES, Scene
@@ -40,10 +41,14 @@ FUNCTIONS = {
     "parse": "ParseFunction",
     "notify": "NotifyFunction",
     "publish": "PublishFunction",
+    "callback": "CallbackFunction",
 }
+MODEL = "arn:aws:bedrock:us-east-1::foundation-model/some-model-v1:0"
+PARAMETERS = {"LogLevel": "ERROR", "RawArchive": "on", "WebSub": "on", "ModelArns": MODEL}
 EVERY = {"poll": 300, "post-due": 60, "sweep": 3600, "publish": 2500}  # seconds between a job's times
 SETTLED = EVERY["sweep"] + 1000  # seconds after the last fault: a sweep that reaches past it has come
 PATIENCE = 400  # events until a run counts as one that never settles
+CALLBACK = "https://callback.example/"
 JUST_AFTER = 0.01  # SQS shows a message only when its time is past
 
 
@@ -62,7 +67,7 @@ class World:
 
     def __enter__(self) -> Self:
         with ExitStack() as starting:
-            self._aws = starting.enter_context(EmbeddedAws(parameters={"LogLevel": "ERROR", "RawArchive": "on"}))
+            self._aws = starting.enter_context(EmbeddedAws(parameters=PARAMETERS))
             self.modules: dict[str, Any] = {name: sys.modules[f"lambda_{key}"] for name, key in FUNCTIONS.items()}
             self.backstage = Backstage(self._aws.stack)
             self.people = People(self._aws.stack, self.backstage, self.faults, self.clock, self._folder)
@@ -72,6 +77,9 @@ class World:
                     if hasattr(module, client):
                         self.faults.attach(getattr(module, client))
             starting.enter_context(patch.object(self.modules["parse"], "apart", _Reading()))
+            with patch.dict(os.environ, {**CREDENTIALS, "AWS_DEFAULT_REGION": REGION}):
+                bedrock = self.modules["notify"].model()
+            self.faults.attach(bedrock, serve=self.internet.model.serve)
             for target, stand_in in (
                 ("broadsheet.queue.time", self.clock),
                 ("broadsheet.parse.ThreadPoolExecutor", AtOnce),
@@ -143,6 +151,9 @@ class World:
         missed = {str(fault) for fault in plan.faults} - set(self.faults.fired)
         verdict.broken += [f"no such point: {fault}" for fault in missed]
         verdict.broken += [f"{i.function} failed: {i.trace}" for i in self.invocations if _is_defect(i, plan)]
+        verdict.broken += ["the stream waited for a model"] if self.waited_for_words else []
+        if self.came_back and all(fault.point.startswith("notify/post#") for fault in plan.faults):
+            verdict.broken.append("the stream's batch failed for a channel's sake")
         verdict.broken += [f"a repeat without cause: {repeat}" for repeat in verdict.repeats if not _may_repeat(plan)]
         return verdict
 
@@ -169,10 +180,14 @@ class World:
         parse_module = self.modules["parse"]
         archive = "on" if self.scene.archive else "off"
         parse_module.SETTINGS = msgspec.structs.replace(parse_module.SETTINGS, archive=archive)
+        discover_module = self.modules["discover"]
+        callback = CALLBACK if self.scene.pushed else ""
+        discover_module.SETTINGS = msgspec.structs.replace(discover_module.SETTINGS, callback_url=callback)
         self.internet.begin(self.scene.pages, self.scene.later, self.scene.tired)
         self.faults.begin(plan)
         shares.SHARE, parse.MAX_ATTEMPTS = self.scene.share, self.scene.attempts
         self.invocations = []
+        self.waited_for_words = self.came_back = False  # what the stream mustn't
         stack = self._aws.stack
         functions = stack.functions
         (stream,) = stack.streams
@@ -250,7 +265,13 @@ class World:
         return False
 
     def _is_settled(self, at: float) -> bool:
-        if self._acts or self.backstage.waiting("ParseQueue") or self.stream.backlog() or any(self._due()):
+        if (
+            self._acts
+            or self.internet.hub.waiting
+            or self.backstage.waiting("ParseQueue")
+            or self.stream.backlog()
+            or any(self._due())
+        ):
             return False
         settled = max(self.faults.last_change, START + LATER if self.scene.later else 0.0)
         polled = [item["polled_at"] for item in self._state("poll") if not item["failures"]]
@@ -267,6 +288,8 @@ class World:
         unpolled = len(polls) < self.scene.sources.count("url:")
         yield self._tick("poll", now if unpolled else min(polls.values())), ({"job": "poll"}, "discover")
         yield self._tick("sweep", now), ({"job": "sweep"}, "notify")
+        for request in self.internet.hub.waiting:
+            yield max(now, request.at), None
         if self.scene.published:
             yield self._tick("publish", now), ({"job": "publish"}, "publish")
         for at, _, _ in self._acts[:1]:
@@ -319,6 +342,8 @@ class World:
                 self._deliver_share(event)
             elif event := self.queue.take():
                 self._deliver_messages(event)
+            elif request := self.internet.hub.take(self.clock.now):
+                self._deliver_request(request)
             else:
                 return
 
@@ -332,8 +357,11 @@ class World:
                 self.invoke("notify", {"Records": [one]})
             self.stream.settle(_succeeded(event))
             return
+        asked = self.internet.model.asked.total()
         invocation = self.invoke("notify", event)
         self.stream.settle(invocation)
+        self.waited_for_words |= self.internet.model.asked.total() > asked
+        self.came_back |= bool((invocation.result or {}).get("batchItemFailures"))
         if kind == "twice":
             self.invoke("notify", event)
 
@@ -342,6 +370,19 @@ class World:
         for _ in range({"lost": 0, "twice": 2}.get(kind or "", 1)):
             self.invoke("discover", event)
         self.shares.settle(_succeeded(event))  # what failed is forgotten before it would be seen again
+
+    def _deliver_request(self, request: Request) -> None:
+        kind = self.faults.point("hub", "deliver")
+        body = self.internet.pages[request.topic].body
+        if kind == "lost":
+            return
+        if kind == "forged" and not request.query:
+            lie = f"{request.topic}-lie"
+            self.invoke("callback", called(request, body.replace("<link>", f"<link>{lie}"), forged=True))
+        for _ in range(2 if kind == "twice" else 1):
+            invocation = self.invoke("callback", called(request, body))
+            answer = invocation.result or {"statusCode": 500, "body": ""}
+            self.internet.hub.hears_back(request, answer["statusCode"], answer["body"], self.clock.now)
 
     def _deliver_messages(self, event: dict[str, Any]) -> None:
         kind = self.faults.point("queue", "deliver")
@@ -425,5 +466,7 @@ def _is_defect(invocation: Invocation, plan: Plan) -> bool:
 def _may_repeat(plan: Plan) -> bool:
     """Whether the plan has a death or a silence between a channel's acceptance and our record of it."""
     return any(
-        fault.point.startswith(("notify/post#", "notify/UpdateItem#")) and fault.kind != "kept" for fault in plan.faults
+        fault.point.startswith(("notify/post#", "notify/UpdateItem#"))
+        or (fault.point.startswith("notify/") and fault.kind == "outage")
+        for fault in plan.faults
     )

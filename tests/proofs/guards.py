@@ -181,10 +181,17 @@ PARSE = (
         witness="knots",
     ),
     Guard(
-        name="the page where dead links end is not the article",
-        where="feedtext:better",
-        old="    if share < (HALF if shorter else NOTHING) and",
-        new="    if False and",
+        name="a page that lacks the feed's text is not the article",
+        where="feedtext:instead",
+        old="if share >= HALF:",
+        new="if True:",
+        witness="walls",
+    ),
+    Guard(
+        name="the page where dead links end gives no article its address",
+        where="feedtext:instead",
+        old="return feed if moved else _with(",
+        new="return _with(",
         witness="walls",
     ),
     Guard(

@@ -89,6 +89,7 @@ class Forgetting:
             source=record.source,
             first_seen=record.first_seen,
             s3_key=record.s3_key,
+            revision=record.revision,  # whoever was just making the next one takes back the copy of this one
             announce=False,
             # publish hears of it as of any change
             changed_hour=instant(now)[:13] if record.s3_key else None,

@@ -88,8 +88,9 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
 
     `stored` is an article; `alias` another address of `target`; `unavailable` one whose page can't be had, with the
     reason, until another sighting brings it; `forgotten` one that was removed and mustn't come back, with nothing of it
-    kept (`reason` is "unfinished" while that is under way). Instants are ISO 8601 in UTC. `silent` are those of
-    `sources` that had it in the past they brought along when they were new: their channels don't hear of it.
+    kept but where it lay and its `revision` (`reason` is "unfinished" while that is under way). Instants are ISO 8601
+    in UTC. `silent` are those of `sources` that had it in the past they brought along when they were new: their
+    channels don't hear of it.
     `changed_at` is when the present revision was committed, or the article forgotten. `reread`: that revision is ours
     and not the publisher's, a page from the archive read anew; no channel hears of it. `etag` and `last_modified` are
     those of the page where it is to be asked for again.
@@ -451,9 +452,14 @@ class Articles:
                 self._s3.delete_object(Bucket=self._bucket, Key=key)
 
     def withdraw(self, committed: Record, key: str) -> None:
-        """Delete the object at `key`, which an uncommitted try may have left, unless it is the committed one."""
+        """Delete the object at `key`, which an uncommitted try may have left, unless it is the committed one; and the
+        older copy that a revision may have left of an article which was forgotten meanwhile."""
         if committed.status == "forgotten" or committed.s3_key != key:
             self._s3.delete_object(Bucket=self._bucket, Key=key)
+        if committed.status == "forgotten" and committed.s3_key:
+            first_seen = datetime.fromisoformat(committed.first_seen)
+            older = revision_key(committed.id, committed.source, first_seen, committed.revision)
+            self._s3.delete_object(Bucket=self._bucket, Key=older)
 
     def add_source(self, id: str, source: str, *, announce: bool, now: datetime) -> None:
         """Note that the article was found in this source as well, as news to `announce` or as its silent past.

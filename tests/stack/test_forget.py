@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 from broadsheet.cli import main
 from broadsheet.deliveries import Deliveries, Telling
+from broadsheet.fetch.answers import Validators
 from broadsheet.queue import ArticleMessage
 from broadsheet.source import Sources, parse
 from broadsheet.store import Record, object_key
@@ -140,6 +141,26 @@ def test_what_a_parser_was_about_to_commit_is_withdrawn(cloud: Cloud) -> None:
     with before(cloud.s3, "PutObject", forgotten_meanwhile):
         parse_batch(cloud, Scripted(page), [message(0)])
     assert cloud.keys() == []
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_what_a_parser_that_dies_wrote_of_a_revision_goes_when_its_message_comes_again(
+    stocked: Cloud, nth: int
+) -> None:
+    """It began before the article was forgotten, and wrote when everything there was had been listed."""
+    revised = msgspec.structs.replace(articles(stocked).read(record(stocked, 1).s3_key or ""), title="Corrected twice")
+    before_it = record(stocked, 1)
+
+    def forgotten_meanwhile(params: Any) -> None:
+        assert forget(message(1).id, "--yes").exit_code == 0
+        done_then_die(params)
+
+    with before(stocked.s3, "PutObject", forgotten_meanwhile, nth=nth), pytest.raises(KilledError):
+        articles(stocked).revise(before_it, revised, now=LATER)
+    again = msgspec.structs.replace(message(1), revisit=Validators())
+    (outcome,) = parse_batch(stocked, Scripted(long_page), [again]).values()
+    assert outcome.status == "known"
+    assert not [key for key in stocked.keys() if message(1).id in key]  # noqa: SIM118 - no dict
 
 
 @pytest.mark.parametrize("death", [die, done_then_die])

@@ -26,6 +26,7 @@ from local.embedded import EmbeddedAws
 from local.permissions import allowed
 from local.runtime import Invocation
 from local.stack import CREDENTIALS, Function
+from tests.privileges import LEDGER
 from tests.proofs.backstage import REGION, Backstage
 from tests.proofs.clock import START, Clock
 from tests.proofs.faults import AtOnce, Faults, KilledError, Process
@@ -151,6 +152,7 @@ class World:
         missed = {str(fault) for fault in plan.faults} - set(self.faults.fired)
         verdict.broken += [f"no such point: {fault}" for fault in missed]
         verdict.broken += [f"{i.function} failed: {i.trace}" for i in self.invocations if _is_defect(i, plan)]
+        verdict.broken += [f"no statement in template.yaml allows {call}" for call in LEDGER.unpermitted]
         verdict.broken += ["the stream waited for a model"] if self.waited_for_words else []
         if self.came_back and all(fault.point.startswith("notify/post#") for fault in plan.faults):
             verdict.broken.append("the stream's batch failed for a channel's sake")

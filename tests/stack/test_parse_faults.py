@@ -16,7 +16,7 @@ from broadsheet.article import Article, Reservation
 from broadsheet.fetch import Client, FetchGone, FetchRefused, FetchTransient, Response
 from broadsheet.hosts import Hosts
 from broadsheet.originals import Originals
-from broadsheet.parse import Outcome, Parser
+from broadsheet.parse import MAX_ATTEMPTS, Outcome, Parser
 from broadsheet.queue import ArticleMessage, FeedEntry, Queue, decode, encode, pack
 from broadsheet.source import Source, Sources
 from broadsheet.store import Articles
@@ -229,6 +229,20 @@ def test_trouble_with_dynamodb_brings_every_message_back_soon(cloud: Cloud, oper
     back = [one for one in outcomes.values() if one.status == "postponed"]
     assert back
     assert all((one.retry_at, one.attempt, one.reason) == (NOW + 30, 0, "aws-InternalServerError") for one in back)
+
+
+def test_what_is_given_up_twice_is_parked_twice_and_ends_stored_once(cloud: Cloud) -> None:
+    """Its message was delivered twice: `broadsheet dlq redrive` sends both again."""
+    last = message(0, attempt=MAX_ATTEMPTS - 1)
+    for n in range(2):
+        (outcome,) = parse(
+            cloud, Scripted(lambda url: FetchTransient(url, "timeout")), [last], now=NOW + n * 600
+        ).values()
+        assert outcome.status == "given-up"
+    parked = [decode(one["Body"], message_id="") for one in cloud.messages(cloud.dead_letter_url)]
+    assert parked == [last, last]
+    outcomes = parse(cloud, Scripted(page), [msgspec.structs.replace(one, attempt=0) for one in parked], now=NOW + 3600)
+    assert sorted(statuses(outcomes)) == ["known", "stored"]
 
 
 def test_without_the_queue_a_message_is_left_to_its_visibility(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:

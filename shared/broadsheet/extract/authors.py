@@ -28,6 +28,8 @@ _ROLE = re.compile(
     r"gardener|reader|ph\.?d|m\.?d|rn|cfp|redakt\w+|korrespondent\w*|journalistin?|redacci[oó]n)\b",
     re.IGNORECASE,
 )
+# A name's last part that keeps its full stop: "Jr.", "C.J."
+_ABBREVIATED = re.compile(r"(?:\b[JS]r|\.[A-Z])$")
 _BRACKETED = re.compile(r"\s*[(\[（【][^()\[\]（）【】]{0,80}[)\]）】]\s*")
 _AGENCIES = {
     "afp": "AFP", "agence france-presse": "AFP", "法新社": "AFP", "reuters": "Reuters", "路透社": "Reuters",
@@ -99,7 +101,8 @@ def split_byline(text: str) -> tuple[list[str], str | None]:
     agency: str | None = None
     for part in _PARTS.split(text):
         for piece in _comma_pieces(part):
-            name = _BY.sub("", piece.strip(" \t,.:–—-|/"))
+            bare = piece.strip(" \t,.:–—-|/")
+            name = _BY.sub("", bare + "." if _ABBREVIATED.search(bare) and f"{bare}." in piece else bare)
             if _ROLE.fullmatch(name) or (people and _ROLE.search(name)):
                 continue
             if found := agency_of(name):

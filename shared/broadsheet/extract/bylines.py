@@ -26,6 +26,7 @@ _AUTHOR_LABEL = re.compile(
 _BYLINE_NOISE = re.compile(
     r"comment|bio|date|time|image|avatar|photo|social|box-content|description|follow|related|more", re.IGNORECASE
 )
+_AUTHORS_PAGE = re.compile(r"/(?:author|authors|autor|autoren|auteur)/[^/]+/?$", re.IGNORECASE)
 # Candidates looked at: each is compared with all beside it.
 _MOST_BYLINES = 50
 
@@ -70,6 +71,11 @@ def people(data: Structured, root: Element, site_names: list[str]) -> tuple[Verd
             hear([name], "html", key)
             if claims:
                 break
+    if not claims and not agencies:
+        for name in _linked(root):
+            hear([name], "html", "a to an author's page")
+            if claims:
+                break
     if not claims and not signatures:
         for element, key in _signed(root):
             hear(_pieces(element), "html", key)
@@ -111,6 +117,13 @@ def _labelled(root: Element) -> Iterator[tuple[str, str]]:
             name = " ".join((label.tail or "").split()) or (text_of(beside) if beside is not None else "")
             if 2 <= len(name) <= 80:
                 yield name, f"{label.tag} {text.strip()}"
+
+
+def _linked(root: Element) -> Iterator[str]:
+    """The texts of links to the page of an author, as content systems lay out addresses."""
+    for link in root.iter("a"):
+        if _AUTHORS_PAGE.search(link.get("href") or "") and 2 <= len(name := text_of(link)) <= 80:
+            yield name
 
 
 def _signed(root: Element) -> Iterator[tuple[Element, str]]:

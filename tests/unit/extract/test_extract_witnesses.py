@@ -27,6 +27,8 @@ def ld(source: str) -> str:
         ("Von Ada Brook, Sam Hill und Lea Moss", ["Ada Brook", "Sam Hill", "Lea Moss"], None),
         ("Ada Brook, Senior Reporter", ["Ada Brook"], None),
         ("Ada Brook, AFP", ["Ada Brook"], "AFP"),
+        ("By Sam Hill Jr.", ["Sam Hill Jr."], None),
+        ("By Ada Brook.", ["Ada Brook"], None),
         ("记者：林小舟、王一", ["林小舟", "王一"], None),
         ("新华社", [], "Xinhua"),
         ("admin", [], None),
@@ -259,3 +261,8 @@ def test_a_publisher_that_calls_itself_the_author_gives_way_to_the_person_a_labe
     assert article(head, "<h1>Harbour ferry returns</h1><ul><li><b>Author</b> Ada Brook</li></ul>").authors == (
         "Ada Brook",
     )
+
+
+def test_a_link_to_an_authors_page_names_the_author_if_nothing_else_does() -> None:
+    byline = "<p class=headline-small><a href=https://quay.example/author/ada/>Ada Brook</a></p>"
+    assert article(top=f"<h1>Harbour ferry returns</h1>{byline}").authors == ("Ada Brook",)

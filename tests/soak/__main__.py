@@ -121,10 +121,11 @@ class Soak:
                 thread.join()
 
     def announced(self) -> dict[str, list[bool]]:
-        """By article, the flags of its posts."""
+        """By article, the flags of its posts; of what piled up meanwhile one post tells together."""
         told: dict[str, list[bool]] = {}
         for post in self.receiver.accepted:
-            told.setdefault(post.payload["article"]["url"], []).append(post.payload["possible_repeat"])
+            for article in post.payload.get("articles") or [post.payload["article"]]:
+                told.setdefault(article["url"], []).append(post.payload["possible_repeat"])
         return told
 
     def stored(self) -> int:

@@ -22,8 +22,8 @@ from broadsheet import feeds, polling, subscriptions, websub
 from broadsheet.errors import BroadsheetError
 from broadsheet.feeds import Feed, FeedError, autodiscovery, listing, sitemap
 from broadsheet.fetch import Client, FetchError, FetchTransient, Response
-from broadsheet.hosts import BusyError, Hosts, Turn
-from broadsheet.intake import UNREAD, Intake
+from broadsheet.hosts import MAX_WAIT, BusyError, Hosts, Turn, spacing
+from broadsheet.intake import UNREAD, Intake, Places
 from broadsheet.polling import Notice, PollOutcome, PollState
 from broadsheet.polls import Polls
 from broadsheet.queue import Queue
@@ -64,12 +64,14 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class _Visit(msgspec.Struct):
-    """How a visit to a host stands: seconds between two requests, visits in a row that found it in trouble, seconds it
-    is to be left alone."""
+    """How a visit to a host stands: seconds between two requests, visits in a row that found it in trouble, the last
+    place in its line, how many polls are still to come, seconds it is to be left alone."""
 
-    host: str
+    turn: Turn
     delay: float
     failures: int
+    tail: float
+    to_come: int = 0
     pause: float = 0.0
 
 
@@ -165,14 +167,15 @@ class Discoverer:
         if not self._time_for_a_poll(0):
             return [_outcome(source, "unfinished", reason="deadline") for source, _ in polls]
         host = self._turn(*polls[0])
+        request = self._client.limits.total_seconds if len(polls) == 1 and self._is_one_request(*polls[0]) else None
         try:
-            turn = self._hosts.take(host, now=self._clock())
+            turn = self._hosts.take(host, now=self._clock(), request=request)
         except BusyError:
             return [_outcome(source, "busy") for source, _ in polls]
         except (ClientError, BotoCoreError) as error:
             return [_outcome(source, "unfinished", reason=type(error).__name__) for source, _ in polls]
         delay = max(turn.delay, *(source.delay for source, _ in polls))  # of robots.txt's the parser has made a note
-        visit = _Visit(host, delay, turn.failures)
+        visit = _Visit(turn, delay, turn.failures, turn.tail)
         try:
             for i, (source, state) in enumerate(polls):
                 if visit.pause:
@@ -183,18 +186,43 @@ class Discoverer:
                     continue
                 if i:
                     self._sleep(delay)
+                visit.to_come = len(polls) - i - 1
                 outcomes.append(self._guarded(source, state, visit))
         finally:
-            self._give_back(turn, visit)
+            self._give_back(visit)
         return outcomes
+
+    def _is_one_request(self, source: Source, state: PollState) -> bool:
+        """Whether a poll should need no other: it went well before, reads no further sitemaps and asks no hub; and
+        whether its host is in no hurry, for it is left alone for longer then."""
+        went_well = bool(state.body_hash) and not state.failures
+        asks_others = source.kind == "sitemap" or (self._subscriptions and state.hub)
+        return went_well and not asks_others and source.delay > MAX_WAIT
 
     def _time_for_a_poll(self, delay: float) -> bool:
         return self._clock() + delay + TIME_FOR_A_POLL <= self._deadline
 
-    def _give_back(self, turn: Turn, visit: _Visit) -> None:
+    def _may_ask_again(self, delay: float, visit: _Visit) -> bool:
+        return not visit.turn.is_brief and self._time_for_a_poll(delay)
+
+    def _places(self, source: Source, visit: _Visit, now: float) -> Places:
+        """The next places in the host's line, from when its sources will have been asked. A delay that a visit waits
+        out needs no line: all come at once; nor does what is to be taken from the feed, and comes now."""
+        if source.fetch == "feed":
+            return Places()
+        polls = spacing(visit.delay) * (1 + visit.to_come)
+        apart = spacing(visit.delay) if visit.delay > MAX_WAIT else 0.0
+        return Places(max(now + max(polls, visit.pause), visit.tail + apart), apart)
+
+    def _give_back(self, visit: _Visit) -> None:
+        turn = visit.turn
         next_at = self._clock() + max(visit.delay, visit.pause)
+        has_lined_up = visit.tail > turn.tail
+        if not has_lined_up and turn.may_run_out(next_at=next_at, failures=visit.failures, delay=turn.delay):
+            return
+        tail = visit.tail if has_lined_up else None
         try:
-            self._hosts.give_back(turn, next_at=next_at, failures=visit.failures, delay=turn.delay)
+            self._hosts.give_back(turn, next_at=next_at, failures=visit.failures, delay=turn.delay, tail=tail)
         except (ClientError, BotoCoreError) as error:
             # The lease ends by itself, later than it need; the visit's outcomes stand.
             log.warning("turn not given back", extra={"host": turn.host, "reason": type(error).__name__})
@@ -234,7 +262,7 @@ class Discoverer:
             links = autodiscovery.find(response.body, url=response.url) if error.reason == "html" else ()
             if links and url == source.url != links[0].url:
                 state = polling.named(state, url, links[0].url, now=self._clock())
-                if not self._time_for_a_poll(visit.delay):  # the next run asks the feed at once
+                if not self._may_ask_again(visit.delay, visit):  # the next run asks the feed at once
                     self._polls.save(source.id, state)
                     return _outcome(source, "unfinished", reason="deadline")
                 self._sleep(visit.delay)
@@ -247,7 +275,10 @@ class Discoverer:
         self, source: Source, state: PollState, visit: _Visit, response: Response, feed: Feed, *, body_hash: str
     ) -> Outcome:
         now = self._clock()
-        taken = self._intake.polled(source, state, feed, now=now)
+        places = self._places(source, visit, now)
+        taken = self._intake.polled(source, state, feed, now=now, places=places)
+        if taken.traces and places.first:
+            visit.tail = places.at(len(taken.picked.send) - 1)
         picked, state = taken.picked, msgspec.structs.replace(state, lately=taken.lately)
         named = websub.named(feed, response.headers, url=response.url) if source.kind == "feed" else None
         answered = _answered(
@@ -299,11 +330,11 @@ class Discoverer:
         """Ask a hub to push. The poll is over: whatever fails here is tried again after another."""
         callback = self._callback_url + websub.path(source.id, known.token)
         turn_of = self._sources.turn
-        delay = visit.delay if turn_of(known.hub) == visit.host else 0.0  # its feed has just been asked
-        if not self._time_for_a_poll(delay):
+        delay = visit.delay if turn_of(known.hub) == visit.turn.host else 0.0  # its feed has just been asked
+        if not self._may_ask_again(delay, visit):
             return
         try:
-            with self._hosts.borrowed(self._clock, HUB_DELAY, held=visit.host, turn_of=turn_of) as borrow:
+            with self._hosts.borrowed(self._clock, HUB_DELAY, held=visit.turn.host, turn_of=turn_of) as borrow:
 
                 def follow(url: str) -> None:
                     if not self._time_for_a_poll(HUB_DELAY):
@@ -333,9 +364,10 @@ class Discoverer:
         if source.user_agent:
             headers = {**headers, "User-Agent": source.user_agent}
         turn_of = self._sources.turn
-        with self._hosts.borrowed(self._clock, source.delay, held=visit.host, turn_of=turn_of) as borrow:
+        deadline = min(self._deadline, visit.turn.asks_until)
+        with self._hosts.borrowed(self._clock, source.delay, held=visit.turn.host, turn_of=turn_of) as borrow:
             borrow(url)  # a sitemap's part may lie on another host
-            return self._client.get(url, headers=headers, before_host=borrow, deadline=self._deadline)
+            return self._client.get(url, headers=headers, before_host=borrow, deadline=deadline)
 
     def _read(self, source: Source, state: PollState, response: Response, visit: _Visit) -> tuple[Feed, PollState]:
         """The entries behind a source, of a sitemap index those of its newest sitemaps that can be read.
@@ -351,7 +383,7 @@ class Discoverer:
         first = state.part if state.part < len(others) else 0
         reached = 0
         for child in (*newest, *others[first:], *others[:first]):
-            if visit.pause or not self._time_for_a_poll(visit.delay):
+            if visit.pause or not self._may_ask_again(visit.delay, visit):
                 unread.append("not-reached")
                 break
             self._sleep(visit.delay)

@@ -1,15 +1,17 @@
 """What is known of a host across all workers: whose turn it is, who waits in line, and what its robots.txt says.
 
 A host's turn is one item, taken by a conditional update and given back with the earliest time of the next request.
-Whoever holds it may make one request after another; nobody else may make any. The line is where those who found the
-host busy take a place, so that each comes back when it is due rather than all at once. A place is advice, the turn
-decides: one that is lost with its worker costs the host a moment of rest and nobody an article.
+Whoever holds it may make one request after another; nobody else may make any. Who has but one request to make takes it
+for so long only, and may leave it to end by itself: most visits are such, and cost one write instead of two.
+
+The line is where those who are to come take a place, so that each comes when it is due rather than all at once. A place
+is advice, the turn decides: one that is lost with its worker costs the host a moment of rest and nobody an article.
 """
 
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -23,6 +25,10 @@ if TYPE_CHECKING:
 
 ROBOTS_TTL = 24 * 3600  # RFC 9309 §2.4: not longer than 24 hours
 KEPT_FOR = 30 * 86400  # of a host nobody asks any more, the item goes after a month
+MAX_WAIT = 1.0  # seconds of delay that a visit waits out; after a longer one somebody comes again
+SLACK_OF_DELAY, SLACK_OF_FETCH = 1.1, 0.5  # more between places in line than a delay: batches gather for seconds
+BEFORE_A_REQUEST = 5.0  # seconds that a turn for one request gives to what comes before it
+CLOCKS_DIFFER = 5.0  # seconds of such a turn after its request must have ended
 
 
 class BusyError(BroadsheetError):
@@ -38,16 +44,26 @@ class BusyError(BroadsheetError):
 
 
 class Turn(msgspec.Struct, frozen=True):
-    """Ours until `lease_until`. `failures` counts the visits in a row that ended with the host in trouble.
+    """Ours until `lease_until`; no request may be under way after `asks_until`. For one request, `is_brief`.
 
-    `delay` is what the host was last known to want between two requests, in seconds.
+    `failures` counts the visits in a row that ended with the host in trouble. `delay` is what the host was last known
+    to want between two requests, in seconds. `tail` is the last place in its line, and `is_awaited` if that is to come.
     """
 
     host: str
     owner: str
     lease_until: float
+    asks_until: float
+    is_brief: bool = False
     failures: int = 0
     delay: float = 0.0
+    tail: float = 0.0
+    is_awaited: bool = False
+
+    def may_run_out(self, *, next_at: float, failures: int = 0, delay: float = 0.0) -> bool:
+        """Whether it need not be given back so: it ends by itself, nobody waits, and nothing is to be remembered."""
+        kept = failures == self.failures == 0 and delay == self.delay
+        return self.is_brief and not self.is_awaited and kept and next_at <= self.lease_until
 
 
 class Hosts:
@@ -63,54 +79,73 @@ class Hosts:
         # that asks at once its own, which another's `except` doesn't know.
         self._refused = dynamodb.exceptions.ConditionalCheckFailedException
 
-    def take(self, host: str, *, now: float) -> Turn:
-        """Take the host's turn; raises BusyError if another has it or the host isn't due."""
+    def take(self, host: str, *, now: float, request: float | None = None) -> Turn:
+        """Take the host's turn; raises BusyError if another has it or the host isn't due.
+
+        It lasts as long as a run can, or as one request of at most `request` seconds and the host's delay after it.
+        """
         # New for every taking: the SDK's own retry of an update whose answer was lost then finds itself the owner.
         owner = f"{self._run}/{uuid.uuid4().hex[:12]}"
+        asks_until = now + (self._lease if request is None else BEFORE_A_REQUEST + request)
+        lease_until = ":until + if_not_exists(#delay, :none)"  # should nobody live to give it back, the delay holds
+        # A turn that may not be given back tells by itself when the host is due again.
+        next_at = "if_not_exists(next_at, :now)" if request is None else lease_until
         try:
             answer = self._dynamodb.update_item(
                 TableName=self._table,
                 Key=_key(host, "turn"),
-                UpdateExpression="SET lease_until = :until, #owner = :owner, expires_at = :expires, "
-                "next_at = if_not_exists(next_at, :now)",
-                ConditionExpression="attribute_not_exists(pk) OR #owner = :owner "
+                UpdateExpression=f"SET lease_until = {lease_until}, next_at = {next_at}, "
+                "#owner = :owner, expires_at = :expires",
+                ConditionExpression="attribute_not_exists(lease_until) OR #owner = :owner "
                 "OR (lease_until <= :now AND next_at <= :now)",
-                ExpressionAttributeNames={"#owner": "owner"},
+                ExpressionAttributeNames={"#owner": "owner", "#delay": "delay"},
                 ExpressionAttributeValues=to_item(
                     {
-                        ":until": now + self._lease,
+                        ":until": asks_until + (CLOCKS_DIFFER if request is not None else 0.0),
                         ":owner": owner,
                         ":now": now,
                         ":expires": int(now) + KEPT_FOR,
+                        ":none": 0,
                     }
                 ),
                 ReturnValues="ALL_NEW",
                 ReturnValuesOnConditionCheckFailure="ALL_OLD",
             )
         except self._refused as refused:
-            turn = from_item(refused.response["Item"])  # type: ignore[typeddict-item]  # absent from the stubs
-            next_at, lease_until = turn.get("next_at", 0), turn.get("lease_until", 0)
-            # A worker seldom keeps its whole lease; five seconds later is soon enough to look again.
-            raise BusyError(host, max(next_at, min(lease_until, now + 5)), delay=turn.get("delay", 0.0)) from refused
+            there = from_item(refused.response["Item"])  # type: ignore[typeddict-item]  # absent from the stubs
+            raise BusyError(host, _free_at(there, now), delay=there.get("delay", 0.0)) from refused
         taken = from_item(answer["Attributes"])
-        return Turn(host, owner, now + self._lease, taken.get("failures", 0), taken.get("delay", 0.0))
+        return Turn(
+            host,
+            owner,
+            lease_until=taken["lease_until"],
+            asks_until=asks_until,
+            is_brief=request is not None,
+            failures=taken.get("failures", 0),
+            delay=taken.get("delay", 0.0),
+            tail=taken.get("tail", 0.0),
+            is_awaited=taken.get("tail", 0.0) > now,
+        )
 
-    def give_back(self, turn: Turn, *, next_at: float, failures: int = 0, delay: float = 0.0) -> None:
+    def give_back(
+        self, turn: Turn, *, next_at: float, failures: int = 0, delay: float = 0.0, tail: float | None = None
+    ) -> None:
         """End the turn: nobody asks the host before `next_at`, and it wants `delay` seconds between two requests.
 
-        A lease that ran out meanwhile is left to its owner.
+        A `tail` is the last place in line that its holder gave away. A lease that ran out meanwhile is left to its
+        owner.
         """
+        values = {":none": 0, ":next": next_at, ":failures": failures, ":delay": delay, ":owner": turn.owner}
+        lined_up = "" if tail is None else ", tail = :tail"
         with suppress(self._refused):
             self._dynamodb.update_item(
                 TableName=self._table,
                 Key=_key(turn.host, "turn"),
-                UpdateExpression="SET lease_until = :none, next_at = :next, failures = :failures, #delay = :delay "
-                "REMOVE #owner",
+                UpdateExpression="SET lease_until = :none, next_at = :next, failures = :failures, #delay = :delay"
+                f"{lined_up} REMOVE #owner",
                 ConditionExpression="#owner = :owner",
                 ExpressionAttributeNames={"#owner": "owner", "#delay": "delay"},
-                ExpressionAttributeValues=to_item(
-                    {":none": 0, ":next": next_at, ":failures": failures, ":delay": delay, ":owner": turn.owner}
-                ),
+                ExpressionAttributeValues=to_item(values if tail is None else values | {":tail": tail}),
             )
 
     def line_up(self, host: str, count: int, *, spacing: float, start: float) -> float:
@@ -121,21 +156,21 @@ class Hosts:
         """
         for _ in range(2):
             for change, condition in (
-                ("tail = tail + :length", "tail >= :start"),
-                ("tail = :start + :length", "attribute_not_exists(tail) OR tail < :start"),
+                ("tail = tail + :length", "tail > :before"),
+                ("tail = :before + :length", "attribute_not_exists(tail) OR tail <= :before"),
             ):
                 with suppress(self._refused):
                     answer = self._dynamodb.update_item(
                         TableName=self._table,
-                        Key=_key(host, "line"),
+                        Key=_key(host, "turn"),
                         UpdateExpression=f"SET {change}, expires_at = :expires",
                         ConditionExpression=condition,
                         ExpressionAttributeValues=to_item(
-                            {":length": count * spacing, ":start": start, ":expires": int(start) + KEPT_FOR}
+                            {":length": count * spacing, ":before": start - spacing, ":expires": int(start) + KEPT_FOR}
                         ),
                         ReturnValues="UPDATED_NEW",
                     )
-                    return float(from_item(answer["Attributes"])["tail"]) - count * spacing
+                    return float(from_item(answer["Attributes"])["tail"]) - (count - 1) * spacing
         return start
 
     @contextmanager
@@ -189,6 +224,22 @@ class Hosts:
                 }
             ),
         )
+
+
+def spacing(delay: float) -> float:
+    """Seconds between two places in line where a host wants so many between two requests.
+
+    A visit that waits between requests makes up for who came a moment early or late; one that doesn't can't.
+    """
+    return delay if delay <= MAX_WAIT else delay * SLACK_OF_DELAY + SLACK_OF_FETCH
+
+
+def _free_at(turn: dict[str, Any], now: float) -> float:
+    """When to look again at a turn that couldn't be had."""
+    # A worker seldom keeps its whole lease; five seconds later is soon enough.
+    soon: float = min(turn["lease_until"], now + 5)
+    is_brief = turn["next_at"] == turn["lease_until"]
+    return soon if is_brief and turn.get("tail", 0) > now else max(turn["next_at"], soon)
 
 
 def _key(host: str, sk: str) -> dict[str, dict[str, str]]:

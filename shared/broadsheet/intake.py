@@ -93,6 +93,18 @@ def pick(
     )
 
 
+class Places(msgspec.Struct, frozen=True):
+    """Where a poll's articles stand in their host's line, newest first: the first at `first` (epoch seconds), each next
+    one `apart` seconds later. By themselves they have none, and come at once."""
+
+    first: float = 0.0
+    apart: float = 0.0
+
+    def at(self, n: int) -> float:
+        """When the article number `n`, from 0, is to be fetched."""
+        return self.first + n * self.apart
+
+
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a feed's entries. `refused` are URLs that the queue didn't take, `traces` by id those it did.
 
@@ -113,10 +125,10 @@ class Intake:
         self._polls = polls
         self._queue = queue
 
-    def polled(self, source: Source, state: PollState, feed: Feed, *, now: float) -> Taken:
+    def polled(self, source: Source, state: PollState, feed: Feed, *, now: float, places: Places) -> Taken:
         """Take in all that a source shows; what is left of it, `feed.warnings` or the queue's refusals say."""
         window = self._polls.window(source.id, state.lately)
-        taken = self._sent(source, state, feed, window, now)
+        taken = self._sent(source, state, feed, window, now=now, places=places)
         picked = taken.picked
         backlog_until = (
             None if taken.complete else now - NEWS_TAKES if window is None or picked.moved else window.backlog_until
@@ -141,15 +153,27 @@ class Intake:
         window = self._polls.window(source.id, state.lately)
         if window is None:
             return None
-        taken = self._sent(source, state, feed, window, now)
+        taken = self._sent(source, state, feed, window, now=now, places=Places())
         if accepted := _accepted(taken):
             self._polls.save_window(source.id, window.with_more(accepted))
         return taken
 
-    def _sent(self, source: Source, state: PollState, feed: Feed, window: Window | None, now: float) -> Taken:
+    def _sent(
+        self,
+        source: Source,
+        state: PollState,
+        feed: Feed,
+        window: Window | None,
+        *,
+        now: float,
+        places: Places,
+    ) -> Taken:
         allowance = polling.allowance(state, source, now=now)
         picked = pick(feed, source, window, last_new=state.changed_at or 0.0, allowance=allowance)
-        messages = [_message(source, url, entry, url in picked.announce, now) for url, entry in picked.send]
+        messages = [
+            _message(source, url, entry, announce=url in picked.announce, now=now, place=places.at(n))
+            for n, (url, entry) in enumerate(picked.send)
+        ]
         refused = frozenset(message.url for message in self._queue.send(messages, now=now))
         unread = any(one.startswith(UNREAD) for one in feed.warnings)
         return Taken(
@@ -167,7 +191,7 @@ def _accepted(taken: Taken) -> list[str]:
     return [key for url, _ in picked.send if url not in taken.refused for key in picked.keys[url]][::-1]
 
 
-def _message(source: Source, url: str, entry: Entry, announce: bool, now: float) -> ArticleMessage:
+def _message(source: Source, url: str, entry: Entry, *, announce: bool, now: float, place: float) -> ArticleMessage:
     html = entry.html if entry.html and len(entry.html) <= MAX_ENTRY_HTML else None
     return ArticleMessage(
         id=urls.article_id(url),
@@ -176,6 +200,8 @@ def _message(source: Source, url: str, entry: Entry, announce: bool, now: float)
         first_seen=datetime.fromtimestamp(now, UTC).replace(microsecond=0),
         trace=uuid.uuid4().hex[:16],
         announce=announce,
+        not_before=place,
+        place=place,
         entry=FeedEntry(
             title=entry.headline[:2000],
             published_at=entry.published_at,

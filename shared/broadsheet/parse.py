@@ -28,7 +28,7 @@ from broadsheet.article import Article, Origin, Reservation
 from broadsheet.errors import BroadsheetError
 from broadsheet.extract import ExtractionError
 from broadsheet.fetch import Client, FetchError, FetchRefused, FetchTransient, Response
-from broadsheet.hosts import BusyError, Hosts, Turn
+from broadsheet.hosts import MAX_WAIT, BusyError, Hosts, Turn, spacing
 from broadsheet.mirror import MirrorError
 from broadsheet.originals import Originals
 from broadsheet.queue import ArticleMessage, Failure, MessageError, Queue, decode, group
@@ -52,10 +52,8 @@ Status = Literal["stored", "known", "revised", "unchanged", "unavailable", "post
 
 AGENT = "Broadsheet"  # the product token that robots.txt files may name
 MAX_HOSTS = 16  # visited at once; a batch of 50 seldom has more, and threads wait rather than work
-MAX_WAIT = 1.0  # seconds; a longer crawl delay goes through the queue, for waiting is billed
 MAX_ATTEMPTS = 10  # with doubling from a minute, capped at two hours: about eight hours of trying
 MAX_RETRY_DELAY = 7200.0
-SLACK_OF_DELAY, SLACK_OF_FETCH = 1.1, 0.5  # more between places in line than a delay: batches gather for seconds
 MAX_CRAWL_DELAY = 3600.0  # seconds; more than that is a mistake, and would hold messages past their retention
 MAX_HOPS = 5  # redirects, as browsers' 20 are never met on news sites and our budget is time
 TIME_FOR_A_PAGE = 25.0  # seconds a visit needs before the deadline to start another page: the fetch, then two writes
@@ -237,8 +235,10 @@ class Parser:
         delay = max(self._source(item.message).delay for item in waiting)
         if not self._time_for_a_page():
             return outcomes + self._postpone(host, waiting, self._clock(), delay, "deadline")
+        makes_one_request = len(waiting) == 1 and delay > MAX_WAIT
+        request = self._client.limits.total_seconds if makes_one_request else None
         try:
-            turn = self._hosts.take(host, now=self._clock())
+            turn = self._hosts.take(host, now=self._clock(), request=request)
         except BusyError as busy:
             return outcomes + self._postpone(host, waiting, busy.until, max(delay, busy.delay), "host-busy")
         except (ClientError, BotoCoreError) as error:
@@ -254,12 +254,16 @@ class Parser:
                     outcomes.append(outcome)
         finally:
             next_at = self._clock() + (max(visit.pause, visit.delay) if visit.requests else 0.0)
-            self._give_back(visit, next_at)
+            come_again = waiting or any(isinstance(one, Outcome) and one.status == "postponed" for one in outcomes)
+            if come_again or not turn.may_run_out(next_at=next_at, failures=visit.failures, delay=visit.delay):
+                self._give_back(visit, next_at)
         return outcomes + self._postpone(host, waiting, max(next_at, visit.other_until), visit.delay, visit.why)
 
     def _may_ask(self, visit: _Visit) -> bool:
         """Wait out a short crawl delay; False where it is long or our time runs out."""
-        if not self._time_for_a_page():
+        turn = visit.turn
+        is_late = turn.is_brief and self._clock() + self._client.limits.total_seconds > turn.asks_until
+        if is_late or not self._time_for_a_page():
             visit.why = "deadline"
             return False
         if visit.requests:
@@ -331,7 +335,7 @@ class Parser:
                 response = self._client.get(
                     f"{origin}/robots.txt",
                     before_host=borrow,
-                    deadline=self._deadline - TIME_TO_COMMIT,
+                    deadline=self._asks_until(visit),
                     beginning=MAX_BYTES + 1,  # one more, so that a rule cut in two is seen to be
                 )
         except FetchTransient:
@@ -363,7 +367,7 @@ class Parser:
                 message.url,
                 headers=({"User-Agent": agent} if agent else {}) | (message.revisit.headers if message.revisit else {}),
                 before_redirect=follow,
-                deadline=self._deadline - TIME_TO_COMMIT,
+                deadline=self._asks_until(visit),
             )
         except FetchTransient as error:
             self._trouble(visit, error)
@@ -639,20 +643,19 @@ class Parser:
         """
         if not items:
             return []
-        # A visit that may wait between requests makes up for who came a moment early or late; one that may not doesn't.
-        spacing = delay if delay <= MAX_WAIT else delay * SLACK_OF_DELAY + SLACK_OF_FETCH
-        has_missed = bool(items[0].message.place) and at <= self._clock() + 2 * spacing
+        apart = spacing(delay)
+        has_missed = bool(items[0].message.place) and at <= self._clock() + 2 * apart
         again = [(items[0], items[0].message.again(at=at, reason=reason))] if has_missed else []
         others = items[len(again) :]
-        place = at + len(again) * spacing
+        place = at + len(again) * apart
         try:
-            place = self._hosts.line_up(host, len(others), spacing=spacing, start=place) if others else place
+            place = self._hosts.line_up(host, len(others), spacing=apart, start=place) if others else place
         except (ClientError, BotoCoreError) as error:  # then they may come in others' way, and be sent once more
             log.warning("no place in line", extra={"host": host, "reason": type(error).__name__})
         for item in others:
             message = msgspec.structs.replace(item.message, place=place)
             again.append((item, message.again(at=place, reason=reason)))
-            place += spacing
+            place += apart
         return self._send_again(again)
 
     def _send_again(self, items: list[tuple[_Item, ArticleMessage]]) -> list[Outcome]:
@@ -714,6 +717,9 @@ class Parser:
 
     def _time_for_a_page(self) -> bool:
         return self._clock() + TIME_FOR_A_PAGE <= self._deadline
+
+    def _asks_until(self, visit: _Visit) -> float:
+        return min(visit.turn.asks_until, self._deadline - TIME_TO_COMMIT)
 
     def _outcome(
         self,

@@ -70,8 +70,8 @@ DISCOVER = (
     Guard(
         name="a feed poll takes the host's turn",
         where="discover:Discoverer._visit",
-        old="turn = self._hosts.take(host, now=self._clock())",
-        new='turn = Turn(host, "", 0.0)',
+        old="turn = self._hosts.take(host, now=self._clock(), request=request)",
+        new='turn = Turn(host, "", 0.0, self._deadline)',
         witness="plain",
     ),
     Guard(
@@ -123,8 +123,8 @@ DISCOVER_AND_HOSTS = (
     Guard(
         name="a host's turn is kept for a lease",
         where="hosts:Hosts.take",
-        old='":until": now + self._lease',
-        new='":until": now',
+        old="self._lease if request is None",
+        new="0.0 if request is None",
         witness="plain",
     ),
 )
@@ -348,11 +348,18 @@ HOSTS = (
         witness="plain schedule/poll#1=twice discover/PutItem#2=kill-before",
     ),
     Guard(
+        name="a turn for one request outlasts it",
+        where="hosts:Hosts.take",
+        old="asks_until + (CLOCKS_DIFFER if request is not None else 0.0)",
+        new="asks_until if request is None else now",
+        witness="sole parse/fetch#2=timeout",
+    ),
+    Guard(
         name="a host is asked when it is due",
         where="hosts:Hosts.take",
         old="AND next_at <= :now",
         new="",
-        witness="plain",
+        witness="knots",
     ),
 )
 DELIVERIES = (

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from broadsheet.fetch import FetchDenied, FetchError, FetchGone, FetchTransient, Response
+from broadsheet.fetch import FetchDenied, FetchError, FetchGone, FetchTransient, Limits, Response
 from broadsheet.urls import host_key
 from tests.proofs.clock import START, Clock
 from tests.proofs.faults import Faults, Touch
@@ -171,6 +171,8 @@ class Internet:
 
 class Client:
     """The interface of `broadsheet.fetch.Client`, over the internet in memory."""
+
+    limits = Limits(total_seconds=20)  # as the template has it
 
     def __init__(self, internet: Internet, clock: Clock, faults: Faults) -> None:
         self._internet = internet

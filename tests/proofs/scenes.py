@@ -210,10 +210,11 @@ def _text() -> Scene:
 
 
 def _sole() -> Scene:
-    """One article."""
+    """One article, of a host in no hurry."""
     return Scene(
         name="sole",
-        sources=ONE_CHANNEL,
+        sources=ONE_CHANNEL.replace("delay: 1", "delay: 5"),
+        delay=5.0,
         pages=_pages(Page(url=f"{HARBOUR}/feed", body=feed(SWANS)), SWANS),
         articles={SWANS.title: frozenset({"town"})},
     )

@@ -304,7 +304,7 @@ class World:
 
     def _turn_of(self, host: str) -> bool:
         """Whether some worker has the host's turn."""
-        return any(i["lease_until"] >= self.clock.now for i in self._state("turn") if i["pk"] == f"host#{host}")
+        return any(i.get("lease_until", 0) >= self.clock.now for i in self._state("turn") if i["pk"] == f"host#{host}")
 
     def _due(self) -> Iterator[float]:
         for status in ("pending", "claimed"):

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import boto3
 import pytest
 from botocore.exceptions import ReadTimeoutError
-from moto.core.models import botocore_stubber
+from moto.core.models import DEFAULT_ACCOUNT_ID, botocore_stubber
+from moto.sqs.models import sqs_backends
 from samtranslator.yaml_helper import yaml_parse
 
 from broadsheet.source import parse
@@ -108,6 +109,11 @@ class Cloud:
         ).get("Messages"):
             taken += answer
         return taken
+
+    def let_come(self, url: str) -> None:
+        """Whatever on a queue waits for its time is there now."""
+        for message in sqs_backends[DEFAULT_ACCOUNT_ID]["us-east-1"].queues[url.rpartition("/")[2]]._messages:
+            message.delayed_until = 0
 
 
 @contextmanager

@@ -28,6 +28,7 @@ class World:
         self.pages: dict[str, bytes | Exception] = {}
         self.asked: list[str] = []
         self.slept: list[float] = []
+        self.asked_until: list[float | None] = []
         self.polls = Polls(cloud.dynamodb, cloud.state_table)
         self.hosts = Hosts(cloud.dynamodb, cloud.state_table, run="run", lease=270)
 
@@ -37,6 +38,7 @@ class World:
         class Scripted(Client):
             def get(self, url: str, **_: Any) -> Response:
                 world.asked.append(url)
+                world.asked_until.append(deadline)
                 answer = world.pages.get(url, FetchGone(url, "http-404", status=404))
                 if isinstance(answer, Exception):
                     raise answer
@@ -60,6 +62,7 @@ class World:
         self.now += seconds
 
     def sent(self) -> list[ArticleMessage]:
+        self.cloud.let_come(self.cloud.queue_url)
         messages = [decode(one["Body"], message_id="m") for one in self.cloud.messages(self.cloud.queue_url)]
         return sorted(messages, key=lambda one: one.url)
 
@@ -213,6 +216,69 @@ def test_a_turn_that_cannot_be_given_back_costs_no_outcome(feed: World) -> None:
 
     with before(feed.cloud.dynamodb, "UpdateItem", refuse, nth=2):
         assert [one.status for one in feed.poll()] == ["found"]
+
+
+def test_a_poll_that_finds_nothing_takes_its_hosts_turn_for_one_request_and_leaves_it_to_end(feed: World) -> None:
+    feed.poll()
+    feed.later()
+    with before(feed.cloud.dynamodb, "UpdateItem", lambda _: None) as asked:
+        assert [one.status for one in feed.poll()] == ["not-modified"]
+    assert asked.count("UpdateItem") == 1
+    assert feed.asked_until == [NOW + 240, NOW + 900 + 35], "a request ends before the turn does"
+    with pytest.raises(BusyError) as busy:
+        feed.hosts.take("news.example", now=feed.now + 1)
+    assert busy.value.until == feed.now + 40
+
+
+def test_a_poll_that_finds_something_leaves_its_host_to_whom_it_sends(feed: World) -> None:
+    feed.poll()
+    feed.later()
+    feed.pages[f"{HOST}/feed"] = rss(1, 2, 3)
+    feed.poll()
+    feed.hosts.take("news.example", now=feed.now + 5)
+
+
+def test_a_poll_that_may_need_another_request_has_the_turn_for_longer(feed: World) -> None:
+    feed.pages[f"{HOST}/feed"] = FetchTransient(HOST, "timeout")
+    feed.poll()
+    feed.later()
+    feed.pages[f"{HOST}/feed"] = b"<html><head><link rel=alternate type=application/rss+xml href=/rss></head></html>"
+    feed.pages[f"{HOST}/rss"] = rss(1)
+    assert [one.status for one in feed.poll()] == ["found"]
+    assert feed.slept == [5]
+
+
+def test_messages_come_when_their_host_is_due_one_after_another_newest_first(feed: World) -> None:
+    feed.pages[f"{HOST}/feed"] = rss(1, 2, 3)
+    feed.poll()
+    assert sorted(one.not_before - NOW for one in feed.sent()) == [6, 12, 18], "the poll has just asked it"
+    assert [one.place for one in feed.sent()] == []
+    assert feed.hosts.line_up("news.example", 1, spacing=6, start=NOW) == NOW + 24, "behind them"
+    feed.later(10)
+    feed.pages[f"{HOST}/feed"] = rss(1, 2, 3, 4)
+    feed.poll()
+    assert [one.not_before - NOW for one in feed.sent()] == [30]
+
+
+def test_messages_of_a_hosts_sources_come_when_all_of_them_have_been_asked(cloud: Cloud) -> None:
+    world = World(cloud, *(Source(id=f"s{n}", name="N", url=f"{HOST}/{n}", delay=5) for n in range(3)))
+    world.pages |= {f"{HOST}/{n}": rss(n, n + 3) for n in range(3)}
+    world.poll()
+    assert sorted(one.not_before - NOW for one in world.sent()) == [18, 24, 30, 36, 42, 48]
+
+
+def test_messages_of_a_host_without_hurry_come_at_once_to_be_fetched_in_one_go(cloud: Cloud) -> None:
+    world = World(cloud, Source(id="news", name="News", url=f"{HOST}/feed", delay=1))
+    world.pages[f"{HOST}/feed"] = rss(1, 2, 3)
+    world.poll()
+    assert [one.not_before - NOW for one in world.sent()] == [1, 1, 1]
+
+
+def test_messages_whose_pages_nobody_needs_wait_for_no_host(cloud: Cloud) -> None:
+    world = World(cloud, Source(id="news", name="News", url=f"{HOST}/feed", delay=5, fetch="feed"))
+    world.pages[f"{HOST}/feed"] = rss(1, 2)
+    world.poll()
+    assert [one.not_before for one in world.sent()] == [0, 0]
 
 
 @pytest.mark.parametrize("death", [die, done_then_die])

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 import boto3
+import msgspec
 import pytest
 from botocore.errorfactory import ClientExceptionsFactory
 
@@ -207,3 +208,70 @@ def test_busy_says_what_delay_the_host_is_known_to_want(cloud: Cloud) -> None:
     with pytest.raises(BusyError) as busy:
         hosts(cloud, "run-2").take(HOST, now=NOW)
     assert busy.value.delay == 30
+
+
+def test_a_turn_for_one_request_ends_by_itself_after_the_delay_that_the_host_is_known_to_want(cloud: Cloud) -> None:
+    ours, theirs = hosts(cloud), hosts(cloud, "run-2")
+    ours.give_back(ours.take(HOST, now=NOW), next_at=NOW, delay=60)
+    turn = ours.take(HOST, now=NOW, request=20)
+    assert (turn.asks_until, turn.lease_until) == (NOW + 25, NOW + 90), "time for it, and for rest"
+    with pytest.raises(BusyError) as busy:
+        theirs.take(HOST, now=NOW + 1)
+    assert busy.value.until == NOW + 90, "so long it may last: looking again any sooner would be in vain"
+    with pytest.raises(BusyError):
+        theirs.take(HOST, now=NOW + 89.9)
+    theirs.take(HOST, now=NOW + 90)
+    ours.give_back(turn, next_at=NOW + 91)
+    with pytest.raises(BusyError):
+        hosts(cloud, "run-3").take(HOST, now=NOW + 92)
+
+
+def test_a_turn_for_one_request_that_is_given_back_is_like_any_other(cloud: Cloud) -> None:
+    ours, theirs = hosts(cloud), hosts(cloud, "run-2")
+    ours.give_back(ours.take(HOST, now=NOW, request=20), next_at=NOW + 6, failures=1, delay=5)
+    with pytest.raises(BusyError) as busy:
+        theirs.take(HOST, now=NOW + 5)
+    assert busy.value.until == NOW + 6
+    turn = theirs.take(HOST, now=NOW + 6, request=20)
+    assert (turn.failures, turn.delay) == (1, 5)
+
+
+def test_who_may_leave_a_turn_to_end_by_itself(cloud: Cloud) -> None:
+    ours = hosts(cloud)
+    ours.give_back(ours.take(HOST, now=NOW), next_at=NOW, delay=5)
+    long = ours.take(HOST, now=NOW)
+    assert not long.may_run_out(next_at=NOW + 6, delay=5), "one that could last for minutes"
+    ours.give_back(long, next_at=NOW, delay=5)
+    brief = ours.take(HOST, now=NOW, request=20)
+    assert brief.may_run_out(next_at=NOW + 35, delay=5)
+    assert not brief.may_run_out(next_at=NOW + 36, delay=5), "the host is to be left alone for longer"
+    assert not brief.may_run_out(next_at=NOW + 6, failures=1, delay=5), "it was in trouble"
+    assert not brief.may_run_out(next_at=NOW + 6, delay=9), "another delay is to be remembered"
+    assert not msgspec.structs.replace(brief, failures=1).may_run_out(next_at=NOW + 6, delay=5), "it has recovered"
+    ours.give_back(brief, next_at=NOW, delay=5, tail=NOW + 3)
+    assert not ours.take(HOST, now=NOW, request=20).may_run_out(next_at=NOW + 6, delay=5), "somebody is to come"
+
+
+def test_who_finds_a_host_busy_that_others_wait_for_looks_again_soon(cloud: Cloud) -> None:
+    ours, theirs = hosts(cloud), hosts(cloud, "run-2")
+    ours.give_back(ours.take(HOST, now=NOW), next_at=NOW, tail=NOW + 60)
+    ours.take(HOST, now=NOW, request=20)
+    with pytest.raises(BusyError) as busy:
+        theirs.take(HOST, now=NOW + 1)
+    assert busy.value.until == NOW + 6, "for it will be given back"
+
+
+def test_whoever_has_the_turn_gives_places_away_with_it(cloud: Cloud) -> None:
+    ours = hosts(cloud)
+    ours.give_back(ours.take(HOST, now=NOW), next_at=NOW, tail=NOW + 60)
+    assert ours.line_up(HOST, 2, spacing=6, start=NOW) == NOW + 66
+    turn = ours.take(HOST, now=NOW)
+    assert (turn.tail, turn.is_awaited) == (NOW + 72, True)
+    ours.give_back(turn, next_at=NOW)
+    later = ours.take(HOST, now=NOW + 72)
+    assert (later.tail, later.is_awaited) == (NOW + 72, False), "the last in line has nobody behind it"
+
+
+def test_a_line_before_anybody_had_the_turn_keeps_nobody_from_taking_it(cloud: Cloud) -> None:
+    assert hosts(cloud).line_up(HOST, 1, spacing=6, start=NOW) == NOW
+    hosts(cloud).take(HOST, now=NOW)

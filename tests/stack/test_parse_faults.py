@@ -14,7 +14,7 @@ from broadsheet.apart import Apart, LateError, Task, read
 from broadsheet.archive import Archive
 from broadsheet.article import Article, Reservation
 from broadsheet.fetch import Client, FetchGone, FetchRefused, FetchTransient, Response
-from broadsheet.hosts import Hosts
+from broadsheet.hosts import BusyError, Hosts
 from broadsheet.originals import Originals
 from broadsheet.parse import MAX_ATTEMPTS, Outcome, Parser
 from broadsheet.queue import ArticleMessage, FeedEntry, Queue, decode, encode, pack
@@ -34,9 +34,11 @@ class Scripted(Client):
         super().__init__(user_agent="test")
         self.answer = answer
         self.asked: list[str] = []
+        self.asked_until: list[float | None] = []
 
     def get(self, url: str, **_: Any) -> Response:
         self.asked.append(url)
+        self.asked_until.append(deadline)
         answer = self.answer(url)
         if isinstance(answer, Exception):
             raise answer
@@ -103,6 +105,7 @@ def parser_of(
     apart: Apart | None = None,
     archive: bool = False,
     now: float = NOW,
+    clock: Callable[[], float] | None = None,
 ) -> Parser:
     return Parser(
         articles=Articles(cloud.dynamodb, cloud.articles_table, cloud.s3, cloud.bucket),
@@ -111,7 +114,7 @@ def parser_of(
         queue=Queue(cloud.sqs, cloud.queue_url, cloud.dead_letter_url),
         client=client,
         sources=Sources(sources=(Source(id="news", name="News", url=HOST, delay=delay, fetch=fetch, respect=respect),)),
-        clock=lambda: now,
+        clock=clock or (lambda: now),
         sleep=lambda _: None,
         deadline=now + seconds,
         apart=apart,
@@ -141,6 +144,63 @@ def test_a_batch_is_stored_and_the_host_given_back(cloud: Cloud) -> None:
     assert len(client.asked) == 4
     assert host_is_free(cloud)
     assert statuses(parse(cloud, client, [message(0)])) == ["known"]
+
+
+def lone(cloud: Cloud, client: Scripted, n: int, *, now: float, **changes: Any) -> tuple[Outcome, int]:
+    """How a batch of one article of a host in no hurry ends, and how often it wrote of the host's turn."""
+    with before(cloud.dynamodb, "UpdateItem", lambda _: None) as asked:
+        outcomes = parse(cloud, client, [message(n, **changes)], delay=5, now=now)
+    return outcomes["m0"], asked.count("UpdateItem")
+
+
+def test_a_lone_article_takes_its_hosts_turn_for_one_request_and_leaves_it_to_end(cloud: Cloud) -> None:
+    client = Scripted(page)
+    first, _ = lone(cloud, client, 0, now=NOW)
+    assert first.reason == "crawl-delay", "robots.txt was the one"
+    unknown, writes = lone(cloud, client, 0, now=NOW + 60)
+    assert (unknown.status, writes) == ("stored", 1)
+    assert client.asked_until == [NOW + 35, NOW + 95]
+    with pytest.raises(BusyError) as busy:
+        host_is_free(cloud, NOW + 99)
+    assert busy.value.until == NOW + 105, "a fetch of 30 s, five before and after it, and the delay"
+    assert host_is_free(cloud, NOW + 105)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [FetchGone(HOST, "http-404", status=404), FetchTransient(HOST, "http-500", status=500), RuntimeError("a defect")],
+    ids=lambda answer: type(answer).__name__,
+)
+def test_a_turn_is_given_back_where_the_article_is_to_come_again(
+    cloud: Cloud, answer: Exception, caplog: pytest.LogCaptureFixture
+) -> None:
+    lone(cloud, Scripted(page), 0, now=NOW)
+    with caplog.at_level(logging.CRITICAL, logger="broadsheet.parse"):
+        outcome, _ = lone(cloud, Scripted(lambda _: answer), 0, now=NOW + 60)
+    if outcome.status == "postponed":
+        assert host_is_free(cloud, NOW + 65)
+    else:
+        with pytest.raises(BusyError):
+            host_is_free(cloud, NOW + 99)
+
+
+def test_a_turn_is_given_back_to_those_in_line(cloud: Cloud) -> None:
+    lone(cloud, Scripted(page), 0, now=NOW)
+    Hosts(cloud.dynamodb, cloud.state_table, run="other", lease=1).line_up("news.example", 2, spacing=6, start=NOW + 60)
+    outcome, writes = lone(cloud, Scripted(page), 0, now=NOW + 60, place=NOW + 60)
+    assert (outcome.status, writes) == ("stored", 2)
+    outcome, writes = lone(cloud, Scripted(page), 1, now=NOW + 66, place=NOW + 66)
+    assert (outcome.status, writes) == ("stored", 1), "it was the last"
+
+
+def test_a_turn_that_came_late_is_not_begun(cloud: Cloud) -> None:
+    """A slow answer of DynamoDB leaves no time for a whole request."""
+    lone(cloud, Scripted(page), 0, now=NOW)
+    client, passed = Scripted(page), [NOW + 60]
+    parser = parser_of(cloud, client, delay=5, clock=lambda: passed[-1], now=NOW + 60)
+    with before(cloud.dynamodb, "UpdateItem", lambda _: passed.append(NOW + 70)):
+        (outcome,) = parser.run([("m0", encode(message(0)))])
+    assert (outcome.status, outcome.reason, client.asked) == ("postponed", "deadline", [])
 
 
 def test_the_delay_that_robots_ask_for_holds_after_robots_too(cloud: Cloud) -> None:

@@ -1,5 +1,6 @@
 """Hours of fetching in simulated time: every host is asked by one worker at a time, as rarely as it wants to be."""
 
+import random
 from collections import defaultdict
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -112,6 +113,22 @@ def test_a_host_that_fails_for_an_hour_delays_no_other_and_loses_nothing(cloud: 
     asked = [one for one in beside.requests if one.host == "sick.example" and one.start < START + HOUR]
     assert len(asked) <= 20, "and it is left alone meanwhile"
     assert max(at for url, at in stored.items() if "sick" in url) < START + 4 * HOUR
+
+
+def test_lone_articles_of_a_host_that_stalls_are_never_fetched_two_at_once(cloud: Cloud) -> None:
+    """Each takes the turn for its own request only, which may last as long as that allows."""
+    rng = random.Random(7)
+
+    def answer(url: str, now: float) -> bytes | FetchError:
+        return FetchTransient(url, "stalled") if rng.random() < 0.5 else pages(url, now)
+
+    traffic = Traffic(cloud, sources(slow=5), answer, workers=3, batch=3)
+    for message in articles("slow", 40):
+        traffic.publish([message], at=START + rng.uniform(0, HOUR / 2))
+    traffic.run(START + 4 * HOUR)
+    assert len(traffic.stored()) == 40
+    assert max(one.end - one.start for one in traffic.requests) == 30, "as long as a fetch may take"
+    assert_polite(traffic.requests, {"slow.example": 5.0})
 
 
 def test_a_host_that_asks_for_patience_gets_it_from_every_worker(cloud: Cloud) -> None:

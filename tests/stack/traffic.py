@@ -1,7 +1,8 @@
 """Hosts, a queue and workers in simulated time: hours of fetching in seconds, and when each request was made.
 
 Each visit of a batch has its own time, as on threads that wait on the network; in the middle of a fetch another worker
-may run a batch of its own, so that turns are contended while they are held.
+may run a batch of its own, so that turns are contended while they are held; at the end of one that takes all the time
+it is given, too.
 """
 
 import threading
@@ -150,7 +151,7 @@ class Traffic:
             originals=Originals(cloud.dynamodb, cloud.state_table),
             hosts=Hosts(cloud.dynamodb, cloud.state_table, run=f"run-{len(self.outcomes)}-{depth}", lease=150),
             queue=self._queue(),
-            client=_Client(lambda url: self._fetch(url, run, depth)),
+            client=_Client(lambda url, longest: self._fetch(url, run, depth, longest), lambda: run.now),
             sources=self._sources,
             clock=lambda: run.now,
             sleep=run.spend,
@@ -159,13 +160,15 @@ class Traffic:
         for outcome in parser.run([(f"m{n}", body) for n, body in enumerate(bodies)]):
             self.outcomes.append((run.end, outcome))
 
-    def _fetch(self, url: str, run: _Invocation, depth: int) -> bytes | FetchError:
+    def _fetch(self, url: str, run: _Invocation, depth: int, longest: float) -> bytes | FetchError:
         start = run.now
         answer = self._answer(url, start)
+        reason = answer.reason if isinstance(answer, FetchError) else ""
+        takes = {"stalled": longest, "timeout": 12.0}.get(reason, FETCH_SECONDS)
         if depth < self._workers:  # a neighbour's batch comes while this request is under way
-            self._invoke(start + FETCH_SECONDS / 2, depth + 1)
+            self._invoke(start + (takes - 0.1 if reason == "stalled" else FETCH_SECONDS / 2), depth + 1)
             self._sqs.now = lambda: run.now
-        run.spend(12.0 if isinstance(answer, FetchError) and answer.reason == "timeout" else FETCH_SECONDS)
+        run.spend(takes)
         self.requests.append(Request(host_key(url), url, start, run.now))
         return answer
 
@@ -173,12 +176,13 @@ class Traffic:
 class _Client(Client):
     """The real client's interface over the simulated hosts."""
 
-    def __init__(self, fetch: Callable[[str], bytes | FetchError]) -> None:
-        super().__init__(user_agent="test")
+    def __init__(self, fetch: Callable[[str, float], bytes | FetchError], clock: Callable[[], float]) -> None:
+        super().__init__(user_agent="test", clock=clock)
         self._fetch = fetch
 
-    def get(self, url: str, **_: Any) -> Response:
-        answer = self._fetch(url)
+    def get(self, url: str, *, deadline: float | None = None, **_: Any) -> Response:
+        longest = self.limits.total_seconds if deadline is None else deadline - self._clock()
+        answer = self._fetch(url, min(longest, self.limits.total_seconds))
         if isinstance(answer, FetchError):
             raise answer
         return Response(url=url, status=200, headers={"content-type": "text/html; charset=utf-8"}, body=answer)

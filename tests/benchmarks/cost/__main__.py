@@ -2,23 +2,29 @@
 
     make build .venv-runtime/.ready .venv-ministack/.ready
     .venv/bin/python -m tests.benchmarks.cost
+    .venv/bin/python -m tests.benchmarks.cost calls [EACH]
 
 Fifty papers on loopback publish one story each, which discover finds, parse stores and notify tells one channel of.
-How long that takes is measured in Lambda's own emulator (tests/benchmarks/cold_start/emulator.py). Both are written
-into shared/broadsheet/cli/figures.json, from which `broadsheet cost` reckons with the list prices beside it.
+They are asked as rarely as a source asks for that says nothing of it, so that counting takes four minutes. How long
+runs take is measured in Lambda's own emulator (tests/benchmarks/cold_start/emulator.py). Both are written into
+shared/broadsheet/cli/figures.json, from which `broadsheet cost` reckons with the list prices beside it. `calls` counts
+only, and keeps the seconds there are; with EACH stories a paper it prints what it counts and writes nothing.
 """
 
 import json
 import os
 import sys
 import tempfile
+import time
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
 import yaml
 
+from broadsheet.dynamo import from_item
 from broadsheet.polls import KEY_BYTES, Polls, Window
+from broadsheet.source import Source
 from local.embedded import EmbeddedAws
 from local.ministack import ROOT
 from local.receiver import Receiver
@@ -29,6 +35,7 @@ from tests.benchmarks.cost.papers import Papers
 
 FIGURES = ROOT / "shared" / "broadsheet" / "cli" / "figures.json"
 PAPERS = 50
+DELAY = Source(id="any", name="Any", url="https://any.example/").delay
 WINDOW = 500  # entries a source that has been read for some weeks remembers besides those it shows
 PLATFORM_LINES = 700  # bytes of START, END and REPORT as JSON, for each invocation
 LINE = 26  # bytes CloudWatch Logs adds to each event
@@ -52,7 +59,8 @@ class Counted:
             raise invocation.error
 
     def round(self) -> dict[str, Counter[str]]:
-        """Poll every source and let all that follows come to its end; counts by function."""
+        """Poll every source once hosts may be asked, and let all that follows come to its end; counts by function."""
+        time.sleep(max(0.0, self._free_at() - time.time()))
         self.meter.counts.clear()
         self.aws.fire("DiscoverFunctionPoll", {"job": "poll", "force": True})
         assert self.aws.run_until_idle(900), self.aws.backlog()
@@ -61,8 +69,14 @@ class Counted:
             for function, name in FUNCTIONS.items()
         }
 
+    def _free_at(self) -> float:
+        """When every host's turn has ended."""
+        items = self.aws.client("dynamodb").scan(TableName=self.aws.resource("StateTable"))["Items"]
+        turns = [from_item(item) for item in items if item["sk"]["S"] == "turn"]
+        return max((max(turn["lease_until"], turn["next_at"]) for turn in turns), default=0.0)
 
-def count(papers: int = PAPERS, *, each: int = 1, delay: float = 0) -> dict[str, dict[str, float]]:
+
+def count(papers: int = PAPERS, *, each: int = 1, delay: float = DELAY) -> dict[str, dict[str, float]]:
     """Units per poll that found nothing, per poll that did, per article, and per post."""
     with tempfile.TemporaryDirectory() as folder, Papers(papers) as site, Receiver() as receiver:
         sources = Path(folder) / "sources.yaml"
@@ -108,8 +122,18 @@ def seconds(runs: int = 5) -> dict[str, dict[str, float]]:
     return {name: {what: round(took, 4) for what, took in times.items()} for name, times in found.items()}
 
 
-if __name__ == "__main__":
+def main(what: str = "", each: str = "") -> None:
+    """Measure, and write what the price is reckoned from."""
     today = f"{datetime.now(UTC):%Y-%m-%d}"
-    figures = {"measured": today, "timed": today, "units": count(), "seconds": seconds()}
+    if each:
+        print(json.dumps(count(each=int(each)), indent=1))
+        return
+    figures = json.loads(FIGURES.read_text()) | {"measured": today, "units": count()}
+    if what != "calls":
+        figures |= {"timed": today, "seconds": seconds()}
     FIGURES.write_text(json.dumps(figures, indent=1) + "\n")
     print(FIGURES.read_text())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

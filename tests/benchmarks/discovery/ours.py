@@ -51,8 +51,8 @@ class _Memory:
     def save_window(self, id: str, window: Window) -> None:
         self._windows[id] = window
 
-    def take(self, host: str, *, now: float) -> Turn:
-        return Turn(host, "", now)
+    def take(self, host: str, *, now: float, request: float | None = None) -> Turn:
+        return Turn(host, "", now + 3600, now + 3600, is_brief=request is not None)
 
     def give_back(self, turn: Turn, **_: object) -> None:
         pass

@@ -73,6 +73,7 @@ class _Visit(msgspec.Struct):
     tail: float
     to_come: int = 0
     pause: float = 0.0
+    has_left_it: bool = False  # to the article that was found
 
 
 def read(source: Source, response: Response) -> Feed:
@@ -205,18 +206,21 @@ class Discoverer:
     def _may_ask_again(self, delay: float, visit: _Visit) -> bool:
         return not visit.turn.is_brief and self._time_for_a_poll(delay)
 
-    def _places(self, source: Source, visit: _Visit, now: float) -> Places:
+    def _places(self, source: Source, visit: _Visit, now: float) -> Places | None:
         """The next places in the host's line, from when its sources will have been asked. A delay that a visit waits
         out needs no line: all come at once; nor does what is to be taken from the feed, and comes now."""
         if source.fetch == "feed":
-            return Places()
-        polls = spacing(visit.delay) * (1 + visit.to_come)
-        apart = spacing(visit.delay) if visit.delay > MAX_WAIT else 0.0
-        return Places(max(now + max(polls, visit.pause), visit.tail + apart), apart)
+            return None
+        turn, apart = visit.turn, spacing(visit.delay) if visit.delay > MAX_WAIT else 0.0
+        first = max(now + max(spacing(visit.delay) * (1 + visit.to_come), visit.pause), visit.tail + apart)
+        may_leave_it = turn.may_run_out(next_at=now + visit.delay, failures=visit.failures, delay=turn.delay)
+        return Places(first, apart, turn.owner if may_leave_it else "")
 
     def _give_back(self, visit: _Visit) -> None:
         turn = visit.turn
         next_at = self._clock() + max(visit.delay, visit.pause)
+        if visit.has_left_it:
+            return
         has_lined_up = visit.tail > turn.tail
         if not has_lined_up and turn.may_run_out(next_at=next_at, failures=visit.failures, delay=turn.delay):
             return
@@ -277,8 +281,9 @@ class Discoverer:
         now = self._clock()
         places = self._places(source, visit, now)
         taken = self._intake.polled(source, state, feed, now=now, places=places)
-        if taken.traces and places.first:
-            visit.tail = places.at(len(taken.picked.send) - 1)
+        if taken.traces and places:
+            visit.tail = places.first + (len(taken.picked.send) - 1) * places.apart
+            visit.has_left_it = bool(places.turn) and len(taken.picked.send) == 1
         picked, state = taken.picked, msgspec.structs.replace(state, lately=taken.lately)
         named = websub.named(feed, response.headers, url=response.url) if source.kind == "feed" else None
         answered = _answered(

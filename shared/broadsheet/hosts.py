@@ -2,7 +2,8 @@
 
 A host's turn is one item, taken by a conditional update and given back with the earliest time of the next request.
 Whoever holds it may make one request after another; nobody else may make any. Who has but one request to make takes it
-for so long only, and may leave it to end by itself: most visits are such, and cost one write instead of two.
+for so long only, and may leave it to end by itself, or to whom it sends for the next one (its owner's name is all that
+takes): most visits are such, and cost one write instead of two.
 
 The line is where those who are to come take a place, so that each comes when it is due rather than all at once. A place
 is advice, the turn decides: one that is lost with its worker costs the host a moment of rest and nobody an article.
@@ -79,10 +80,11 @@ class Hosts:
         # that asks at once its own, which another's `except` doesn't know.
         self._refused = dynamodb.exceptions.ConditionalCheckFailedException
 
-    def take(self, host: str, *, now: float, request: float | None = None) -> Turn:
+    def take(self, host: str, *, now: float, request: float | None = None, left_by: str = "") -> Turn:
         """Take the host's turn; raises BusyError if another has it or the host isn't due.
 
-        It lasts as long as a run can, or as one request of at most `request` seconds and the host's delay after it.
+        It lasts as long as a run can, or as one request of at most `request` seconds and the host's delay after it. The
+        turn of an owner who left it to us, for when that delay is over, is taken over.
         """
         # New for every taking: the SDK's own retry of an update whose answer was lost then finds itself the owner.
         owner = f"{self._run}/{uuid.uuid4().hex[:12]}"
@@ -96,13 +98,14 @@ class Hosts:
                 Key=_key(host, "turn"),
                 UpdateExpression=f"SET lease_until = {lease_until}, next_at = {next_at}, "
                 "#owner = :owner, expires_at = :expires",
-                ConditionExpression="attribute_not_exists(lease_until) OR #owner = :owner "
+                ConditionExpression="attribute_not_exists(lease_until) OR #owner = :owner OR #owner = :left_by "
                 "OR (lease_until <= :now AND next_at <= :now)",
                 ExpressionAttributeNames={"#owner": "owner", "#delay": "delay"},
                 ExpressionAttributeValues=to_item(
                     {
                         ":until": asks_until + (CLOCKS_DIFFER if request is not None else 0.0),
                         ":owner": owner,
+                        ":left_by": left_by,
                         ":now": now,
                         ":expires": int(now) + KEPT_FOR,
                         ":none": 0,

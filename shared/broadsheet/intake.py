@@ -94,15 +94,21 @@ def pick(
 
 
 class Places(msgspec.Struct, frozen=True):
-    """Where a poll's articles stand in their host's line, newest first: the first at `first` (epoch seconds), each next
-    one `apart` seconds later. By themselves they have none, and come at once."""
+    """Where a poll's articles stand in their host's line: the first at `first` (epoch seconds), each next one `apart`
+    seconds later. One that comes alone is left the host's turn, if `turn` names its owner."""
 
-    first: float = 0.0
-    apart: float = 0.0
+    first: float
+    apart: float
+    turn: str = ""
 
-    def at(self, n: int) -> float:
-        """When the article number `n`, from 0, is to be fetched."""
-        return self.first + n * self.apart
+    def given(self, messages: Sequence[ArticleMessage]) -> list[ArticleMessage]:
+        """The messages, each with its place."""
+        turn = self.turn if len(messages) == 1 else ""
+        places = [self.first + n * self.apart for n in range(len(messages))]
+        return [
+            msgspec.structs.replace(message, not_before=place, place=place, turn=turn)
+            for message, place in zip(messages, places, strict=True)
+        ]
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +131,7 @@ class Intake:
         self._polls = polls
         self._queue = queue
 
-    def polled(self, source: Source, state: PollState, feed: Feed, *, now: float, places: Places) -> Taken:
+    def polled(self, source: Source, state: PollState, feed: Feed, *, now: float, places: Places | None) -> Taken:
         """Take in all that a source shows; what is left of it, `feed.warnings` or the queue's refusals say."""
         window = self._polls.window(source.id, state.lately)
         taken = self._sent(source, state, feed, window, now=now, places=places)
@@ -153,7 +159,7 @@ class Intake:
         window = self._polls.window(source.id, state.lately)
         if window is None:
             return None
-        taken = self._sent(source, state, feed, window, now=now, places=Places())
+        taken = self._sent(source, state, feed, window, now=now, places=None)
         if accepted := _accepted(taken):
             self._polls.save_window(source.id, window.with_more(accepted))
         return taken
@@ -166,14 +172,12 @@ class Intake:
         window: Window | None,
         *,
         now: float,
-        places: Places,
+        places: Places | None,
     ) -> Taken:
         allowance = polling.allowance(state, source, now=now)
         picked = pick(feed, source, window, last_new=state.changed_at or 0.0, allowance=allowance)
-        messages = [
-            _message(source, url, entry, announce=url in picked.announce, now=now, place=places.at(n))
-            for n, (url, entry) in enumerate(picked.send)
-        ]
+        messages = [_message(source, url, entry, url in picked.announce, now) for url, entry in picked.send]
+        messages = places.given(messages) if places else messages
         refused = frozenset(message.url for message in self._queue.send(messages, now=now))
         unread = any(one.startswith(UNREAD) for one in feed.warnings)
         return Taken(
@@ -191,7 +195,7 @@ def _accepted(taken: Taken) -> list[str]:
     return [key for url, _ in picked.send if url not in taken.refused for key in picked.keys[url]][::-1]
 
 
-def _message(source: Source, url: str, entry: Entry, *, announce: bool, now: float, place: float) -> ArticleMessage:
+def _message(source: Source, url: str, entry: Entry, announce: bool, now: float) -> ArticleMessage:
     html = entry.html if entry.html and len(entry.html) <= MAX_ENTRY_HTML else None
     return ArticleMessage(
         id=urls.article_id(url),
@@ -200,8 +204,6 @@ def _message(source: Source, url: str, entry: Entry, *, announce: bool, now: flo
         first_seen=datetime.fromtimestamp(now, UTC).replace(microsecond=0),
         trace=uuid.uuid4().hex[:16],
         announce=announce,
-        not_before=place,
-        place=place,
         entry=FeedEntry(
             title=entry.headline[:2000],
             published_at=entry.published_at,

@@ -28,7 +28,7 @@ from broadsheet.article import Article, Origin, Reservation
 from broadsheet.errors import BroadsheetError
 from broadsheet.extract import ExtractionError
 from broadsheet.fetch import Client, FetchError, FetchRefused, FetchTransient, Response
-from broadsheet.hosts import MAX_WAIT, BusyError, Hosts, Turn, spacing
+from broadsheet.hosts import MAX_WAIT, SLACK_OF_FETCH, BusyError, Hosts, Turn, spacing
 from broadsheet.mirror import MirrorError
 from broadsheet.originals import Originals
 from broadsheet.queue import ArticleMessage, Failure, MessageError, Queue, decode, group
@@ -237,8 +237,12 @@ class Parser:
             return outcomes + self._postpone(host, waiting, self._clock(), delay, "deadline")
         makes_one_request = len(waiting) == 1 and delay > MAX_WAIT
         request = self._client.limits.total_seconds if makes_one_request else None
+        now = self._clock()
+        heirs = [item.message for item in waiting if item.message.turn]
+        # Its place is a delay and more after the poll: who comes a moment early comes late enough.
+        left_by = next((heir.turn for heir in heirs if heir.place <= now + SLACK_OF_FETCH), "")
         try:
-            turn = self._hosts.take(host, now=self._clock(), request=request)
+            turn = self._hosts.take(host, now=now, request=request, left_by=left_by)
         except BusyError as busy:
             return outcomes + self._postpone(host, waiting, busy.until, max(delay, busy.delay), "host-busy")
         except (ClientError, BotoCoreError) as error:

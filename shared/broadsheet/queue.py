@@ -70,9 +70,9 @@ class ArticleMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     `former` are the ids that its link had under former policies of identity. `first_seen` decides the object's key, so
     it never changes on the way. `attempt` counts failed fetches only: waiting for a host's turn is no failure. `hops`
     counts redirects, after which `url` is where to go on, and `found_at` what it was before the first. `not_before` is
-    in epoch seconds, as is `place`, its time in the line of those that wait for its host. `trace` follows the article
-    through every log line. With `revisit` the article is there already, and its page is asked whether it is another now
-    than those say.
+    in epoch seconds, as is `place`, its time in the line of those that wait for its host; `turn` names the owner who
+    left it the host's turn for then. `trace` follows the article through every log line. With `revisit` the article is
+    there already, and its page is asked whether it is another now than those say.
     """
 
     v: int = VERSION
@@ -89,6 +89,7 @@ class ArticleMessage(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     found_at: str = ""
     not_before: float = 0
     place: float = 0
+    turn: str = ""
     reason: str = ""
     revisit: Validators | None = None
 

@@ -348,6 +348,20 @@ HOSTS = (
         witness="plain schedule/poll#1=twice discover/PutItem#2=kill-before",
     ),
     Guard(
+        name="a turn is left to an article for after the host's delay",
+        where="discover:Discoverer._places",
+        old="first = max(",
+        new="first = min(now, ",
+        witness="sole",
+    ),
+    Guard(
+        name="a turn that was taken over is nobody else's",
+        where="hosts:Hosts.take",
+        old='":owner": owner,',
+        new='":owner": left_by or owner,',
+        witness="one page with a turn left to it, twice|AAABBB",
+    ),
+    Guard(
         name="a turn for one request outlasts it",
         where="hosts:Hosts.take",
         old="asks_until + (CLOCKS_DIFFER if request is not None else 0.0)",

@@ -17,6 +17,7 @@ import msgspec
 
 from local.runtime import Context
 from tests.proofs import forks
+from tests.proofs.clock import START
 from tests.proofs.faults import Process, Touch
 from tests.proofs.plans import Plan
 from tests.proofs.verdict import Verdict
@@ -64,6 +65,17 @@ def _one_page(world: World) -> tuple[Any, Any]:
     return event, event
 
 
+def _one_page_with_a_turn(world: World) -> tuple[Any, Any]:
+    """The poll found one article alone, and left its turn to it."""
+    _polled(world)
+    world.parse_next()  # robots.txt
+    world.parse_next()
+    world.clock.to(START + 7200)  # the source is due again, and has published more
+    _polled(world)
+    event = world.next_messages()
+    return event, event
+
+
 def _two_messages(world: World) -> tuple[Any, Any]:
     _polled(world)
     first, second = world.next_messages()["Records"][:2]
@@ -95,6 +107,7 @@ RACES = {
     for race in (
         Race("two polls", "sole", "discover", _two_polls),
         Race("one page, twice", "sole", "parse", _one_page),
+        Race("one page with a turn left to it, twice", "sole", "parse", _one_page_with_a_turn),
         Race("one article's text, twice", "text", "parse", _one_batch_of_messages),
         Race("one article, from two sources", "text", "parse", _two_messages),
         Race("one batch of the stream", "text", "notify", _one_batch_of_the_stream),

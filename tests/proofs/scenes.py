@@ -210,13 +210,14 @@ def _text() -> Scene:
 
 
 def _sole() -> Scene:
-    """One article, of a host in no hurry."""
+    """One article, and later another, of a host in no hurry."""
     return Scene(
         name="sole",
         sources=ONE_CHANNEL.replace("delay: 1", "delay: 5"),
         delay=5.0,
         pages=_pages(Page(url=f"{HARBOUR}/feed", body=feed(SWANS)), SWANS),
-        articles={SWANS.title: frozenset({"town"})},
+        later=_pages(Page(url=f"{HARBOUR}/feed", body=feed(FERRY, SWANS)), FERRY),
+        articles={page.title: frozenset({"town"}) for page in (SWANS, FERRY)},
     )
 
 

@@ -36,7 +36,7 @@ class World:
         world = self
 
         class Scripted(Client):
-            def get(self, url: str, **_: Any) -> Response:
+            def get(self, url: str, *, deadline: float | None = None, **_: Any) -> Response:
                 world.asked.append(url)
                 world.asked_until.append(deadline)
                 answer = world.pages.get(url, FetchGone(url, "http-404", status=404))
@@ -230,12 +230,59 @@ def test_a_poll_that_finds_nothing_takes_its_hosts_turn_for_one_request_and_leav
     assert busy.value.until == feed.now + 40
 
 
-def test_a_poll_that_finds_something_leaves_its_host_to_whom_it_sends(feed: World) -> None:
+def test_a_poll_that_finds_one_article_leaves_its_turn_to_it(feed: World) -> None:
+    feed.poll()
+    feed.sent()
+    feed.later()
+    feed.pages[f"{HOST}/feed"] = rss(1, 2, 3)
+    with before(feed.cloud.dynamodb, "UpdateItem", lambda _: None) as asked:
+        feed.poll()
+    assert asked.count("UpdateItem") == 1
+    (sent,) = feed.sent()
+    assert sent.place == sent.not_before == feed.now + 6
+    with pytest.raises(BusyError):
+        feed.hosts.take("news.example", now=feed.now + 6)
+    feed.hosts.take("news.example", now=feed.now + 6, left_by=sent.turn)
+
+
+def test_a_poll_that_finds_several_articles_gives_its_turn_back_for_them(feed: World) -> None:
+    feed.poll()
+    feed.sent()
+    feed.later()
+    feed.pages[f"{HOST}/feed"] = rss(1, 2, 3, 4)
+    feed.poll()
+    assert [one.turn for one in feed.sent()] == ["", ""]
+    feed.hosts.take("news.example", now=feed.now + 5)
+
+
+def test_a_turn_is_left_to_nobody_who_was_not_sent(feed: World) -> None:
     feed.poll()
     feed.later()
     feed.pages[f"{HOST}/feed"] = rss(1, 2, 3)
+
+    def refuse(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "InternalError", "Message": "later"}}, "SendMessageBatch")
+
+    feed.cloud.sqs.meta.events.register_first("before-send.sqs.SendMessageBatch", refuse)
+    try:
+        assert [one.status for one in feed.poll()] == ["incomplete"]
+    finally:
+        feed.cloud.sqs.meta.events.unregister("before-send.sqs.SendMessageBatch", refuse)
+    with pytest.raises(BusyError) as busy:
+        feed.hosts.take("news.example", now=feed.now + 6)
+    assert busy.value.until == feed.now + 40, "it ends by itself"
+
+
+def test_a_turn_that_polls_must_remember_something_with_is_given_back(feed: World) -> None:
+    feed.hosts.give_back(feed.hosts.take("news.example", now=NOW), next_at=NOW, failures=1)
     feed.poll()
-    feed.hosts.take("news.example", now=feed.now + 5)
+    feed.sent()
+    feed.later()
+    feed.hosts.give_back(feed.hosts.take("news.example", now=feed.now), next_at=feed.now, failures=1)
+    feed.pages[f"{HOST}/feed"] = rss(1, 2, 3)
+    feed.poll()
+    assert [one.turn for one in feed.sent()] == [""]
+    assert feed.hosts.take("news.example", now=feed.now + 6).failures == 0
 
 
 def test_a_poll_that_may_need_another_request_has_the_turn_for_longer(feed: World) -> None:

@@ -252,6 +252,22 @@ def test_who_may_leave_a_turn_to_end_by_itself(cloud: Cloud) -> None:
     assert not ours.take(HOST, now=NOW, request=20).may_run_out(next_at=NOW + 6, delay=5), "somebody is to come"
 
 
+def test_a_turn_is_taken_over_by_whom_it_was_left_to_and_by_nobody_after(cloud: Cloud) -> None:
+    ours, theirs = hosts(cloud), hosts(cloud, "run-2")
+    left = ours.take(HOST, now=NOW, request=20)
+    with pytest.raises(BusyError):
+        theirs.take(HOST, now=NOW + 6, left_by="somebody else")
+    turn = theirs.take(HOST, now=NOW + 6, request=20, left_by=left.owner)
+    with pytest.raises(BusyError):
+        hosts(cloud, "run-3").take(HOST, now=NOW + 7, left_by=left.owner)
+    ours.give_back(left, next_at=NOW)
+    with pytest.raises(BusyError):
+        hosts(cloud, "run-3").take(HOST, now=NOW + 7)
+    theirs.give_back(turn, next_at=NOW + 12)
+    with pytest.raises(BusyError):
+        hosts(cloud, "run-3").take(HOST, now=NOW + 11, left_by=left.owner)
+
+
 def test_who_finds_a_host_busy_that_others_wait_for_looks_again_soon(cloud: Cloud) -> None:
     ours, theirs = hosts(cloud), hosts(cloud, "run-2")
     ours.give_back(ours.take(HOST, now=NOW), next_at=NOW, tail=NOW + 60)

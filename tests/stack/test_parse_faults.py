@@ -36,7 +36,7 @@ class Scripted(Client):
         self.asked: list[str] = []
         self.asked_until: list[float | None] = []
 
-    def get(self, url: str, **_: Any) -> Response:
+    def get(self, url: str, *, deadline: float | None = None, **_: Any) -> Response:
         self.asked.append(url)
         self.asked_until.append(deadline)
         answer = self.answer(url)
@@ -191,6 +191,18 @@ def test_a_turn_is_given_back_to_those_in_line(cloud: Cloud) -> None:
     assert (outcome.status, writes) == ("stored", 2)
     outcome, writes = lone(cloud, Scripted(page), 1, now=NOW + 66, place=NOW + 66)
     assert (outcome.status, writes) == ("stored", 1), "it was the last"
+
+
+def test_an_article_takes_over_the_turn_that_its_poll_left_it_but_not_before_the_host_is_due(cloud: Cloud) -> None:
+    lone(cloud, Scripted(page), 0, now=NOW)
+    poll = Hosts(cloud.dynamodb, cloud.state_table, run="poll", lease=330)
+    left = poll.take("news.example", now=NOW + 60, request=30)
+    early, _ = lone(cloud, Scripted(page), 0, now=NOW + 65.4, place=NOW + 66, turn=left.owner)
+    assert (early.status, early.reason) == ("postponed", "host-busy")
+    in_time, writes = lone(cloud, Scripted(page), 0, now=NOW + 65.5, place=NOW + 66, turn=left.owner)
+    assert (in_time.status, writes) == ("stored", 2), "the line that the early one had entered goes on"
+    again, _ = lone(cloud, Scripted(page), 1, now=NOW + 66, place=NOW + 66, turn=left.owner)
+    assert again.reason == "host-busy"
 
 
 def test_a_turn_that_came_late_is_not_begun(cloud: Cloud) -> None:

@@ -51,7 +51,7 @@ class _Memory:
     def save_window(self, id: str, window: Window) -> None:
         self._windows[id] = window
 
-    def take(self, host: str, *, now: float, request: float | None = None) -> Turn:
+    def take(self, host: str, *, now: float, request: float | None = None, left_by: str = "") -> Turn:
         return Turn(host, "", now + 3600, now + 3600, is_brief=request is not None)
 
     def give_back(self, turn: Turn, **_: object) -> None:

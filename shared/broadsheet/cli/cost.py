@@ -103,11 +103,14 @@ def _polls(plan: Plan) -> float:
 
 def _articles(plan: Plan) -> Iterator[Line]:
     price, n, polls = prices(), plan.articles, _polls(plan)
-    finding = polls * (1 - math.exp(-n / polls)) if polls else 0.0  # articles come as they like: Poisson
+    chance = n / polls if polls else 0.0  # articles come as they like: Poisson
+    finding, several = polls * (1 - math.exp(-chance)), polls * (1 - math.exp(-chance) * (1 + chance))
     article, extra = figures().units["article"], figures().units["found"]
     yield Line("article", "S3, the article's object", f"{article['s3_puts']:g} PUT", n * price["s3_put"])
-    writes = article["articles_writes"] + article["state_writes"]
-    yield Line("article", "DynamoDB, record and turn", f"{writes:g} writes", n * writes * price["dynamodb_write"])
+    # A host's turn is given back by a poll that finds several articles, and by each that has another behind it.
+    given_back = (several + n - finding) / n if polls else 0.0
+    writes = article["articles_writes"] + article["state_writes"] + given_back
+    yield Line("article", "DynamoDB, record and turn", f"{writes:.2f} writes", n * writes * price["dynamodb_write"])
     index = article["articles_index_writes"] - 1  # the outbox is for what channels hear of
     yield Line("article", "DynamoDB, indexes", f"{index:g} writes", n * index * price["dynamodb_write"])
     yield Line(

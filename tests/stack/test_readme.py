@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import get_args
 
 import boto3
+import click
 import pytest
 from click.testing import CliRunner
 
@@ -171,6 +172,20 @@ def runs(command: str, copy: Path) -> None:
         "cost": "per million articles stored",
     }
     assert said[arguments[0]] in result.output
+
+
+def _commands(group: click.Group, *words: str) -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _commands(command, *words, name)
+        else:
+            yield " ".join((*words, name)), command
+
+
+def test_every_command_says_what_it_is_for_and_takes_json() -> None:
+    for words, command in _commands(main):
+        assert command.help, words
+        assert any("--json" in option.opts for option in command.params), words
 
 
 def test_the_command_line_completes_its_words() -> None:

@@ -134,12 +134,18 @@ def import_opml(file: BinaryIO, channels: tuple[str, ...], path: Path, as_json: 
 @sources_.command()
 @click.argument("file", type=click.File("wb"), default="-")
 @file_option
-def export(file: BinaryIO, path: Path) -> None:
+@json_option
+def export(file: BinaryIO, path: Path, as_json: bool) -> None:
     """Write the file's feeds as OPML, for other readers. Sitemaps and listings have no place there."""
+    if as_json and getattr(file, "name", "-") in ("-", "<stdout>"):
+        raise click.UsageError("--json tells what went into FILE: name one")
     sources = source.load(path).sources
     listed = [one for one in sources if one.kind == "feed"]
     file.write(opml.write(opml.Subscription(one.url, one.name) for one in listed))
-    if left := [one.id for one in sources if one.kind != "feed"]:
+    left = [one.id for one in sources if one.kind != "feed"]
+    if as_json:
+        show_json({"written": [one.id for one in listed], "left_out": left})
+    elif left:
         click.echo(f"left out, being no feeds: {', '.join(left)}", err=True)
 
 

@@ -183,6 +183,14 @@ def test_opml_out_and_in_again(file: Path, tmp_path: Path) -> None:
     assert run("import", out, "--file", other).output == "2 known\n"
 
 
+def test_programs_are_told_what_went_into_the_opml(file: Path, tmp_path: Path) -> None:
+    file.write_text(f"{FILE}  - {{id: map, name: Map, url: 'https://map.example/map.xml', kind: sitemap}}\n")
+    told = json.loads(run("export", tmp_path / "out.opml", "--file", file, "--json").output)
+    assert told == {"written": ["herald", "gazette"], "left_out": ["map"]}
+    refused = run("export", "--file", file, "--json")
+    assert (refused.exit_code, "name one" in refused.output) == (2, True)
+
+
 def test_import_skips_what_is_no_address_and_makes_ids_that_differ(tmp_path: Path) -> None:
     listed, path = tmp_path / "in.opml", tmp_path / "s.yaml"
     found = (

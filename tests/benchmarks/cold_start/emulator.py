@@ -208,7 +208,14 @@ def _record(url: str, paper: int, *, not_before: float = 0) -> dict[str, Any]:
 def starts(world: World, runs: int) -> dict[str, dict[str, float]]:
     """Cold and warm seconds of each function with nothing to do."""
     later = {"Records": [_record(world.papers.url(0, 0), 0, not_before=time.time() + 86400)]}
-    idle = {"discover": {"job": "poll"}, "parse": later, "notify": {"job": "post-due"}}
+    stranger = json.loads((ROOT / "events" / "callback-stranger.json").read_text())
+    idle = {
+        "discover": {"job": "poll"},
+        "parse": later,
+        "notify": {"job": "post-due"},
+        "publish": {"job": "publish"},
+        "callback": stranger,
+    }
     found = {}
     for function, event in idle.items():
         colds, warms = [], []

@@ -80,6 +80,13 @@ def test_the_docs_table_is_the_models() -> None:
     assert model.table() in (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
 
 
+def test_the_docs_price_by_memory_and_batch_is_what_is_reckoned() -> None:
+    said = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    for memory in (512, 1024, 1769, 3008):
+        row = " | ".join(f"{per_million(Plan(memory=memory, batch=batch)):.2f}" for batch in (1, 5, 20, 50))
+        assert f"| {memory:,} | {row} |" in said
+
+
 def test_what_breaks_first_is_what_the_readme_names() -> None:
     said = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
     broken = [row.what for row in model.rows(10_000) if row.ratio > 1]

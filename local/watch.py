@@ -7,6 +7,7 @@ What is missing of a metric counts as the alarm's `TreatMissingData` says; `Data
 import json
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -57,14 +58,17 @@ class Watch:
         self._count("AWS/Lambda", "Errors", frozenset({("FunctionName", function)}), failed)
 
     def replay(self, lines: Iterable[str]) -> None:
-        """Take the log lines of an earlier run, each of the service it names."""
+        """Take the log lines of an earlier run, each of the service and the time it names."""
         for line in lines:
-            if (service := json.loads(line).get("service")) in self._services:
-                self.put(self._services[service], [line])
+            said = json.loads(line)
+            if (service := said.get("service")) in self._services:
+                self.put(self._services[service], [line], at=_moment(said.get("timestamp")))
 
-    def put(self, group: str, lines: Iterable[str]) -> None:
-        """Write lines into a log group, and the numbers of those that are metrics (EMF) among the metrics."""
-        events = [{"timestamp": int(self._clock() * 1000), "message": line} for line in lines]
+    def put(self, group: str, lines: Iterable[str], *, at: float | None = None) -> None:
+        """Write lines of now, or of another time, into a log group, and the numbers of those that are metrics (EMF)
+        among the metrics."""
+        moment = int((self._clock() if at is None else at) * 1000)
+        events = [{"timestamp": moment, "message": line} for line in lines]
         if events:
             self._aws.client("logs").put_log_events(logGroupName=group, logStreamName="local", logEvents=events)
         for line in lines:
@@ -130,6 +134,13 @@ class Watch:
                 "Timestamp": datetime.fromtimestamp(at, UTC),
             }
             self._aws.client("cloudwatch").put_metric_data(Namespace=namespace, MetricData=[datum])
+
+
+def _moment(timestamp: Any) -> float | None:
+    """Epoch seconds of a log line's `timestamp`, if it has one."""
+    with suppress(TypeError, ValueError):
+        return datetime.strptime(timestamp, "%Y-%m-%d %H:%M:%S,%f%z").timestamp()
+    return None
 
 
 def _json(line: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import itertools
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,15 @@ def test_every_line_about_one_article_has_its_trace(world: World) -> None:
                 found += 1
                 assert line.get("trace"), line
     assert found >= 2 * len(world.stored)
+
+
+def test_what_an_earlier_run_logged_is_told_with_its_own_time(world: World) -> None:
+    ago = datetime.now(UTC) - timedelta(hours=1)
+    line = {"service": "parse", "message": "long ago", "timestamp": f"{ago:%Y-%m-%d %H:%M:%S},250+0000"}
+    world.watch.replay([json.dumps(line)])
+    logs = world.aws.client("logs")
+    events = logs.filter_log_events(logGroupName=world.aws.stack.outputs["ParseLogGroupName"])["events"]
+    assert [one["timestamp"] for one in events if "long ago" in one["message"]] == [int(ago.timestamp()) * 1000 + 250]
 
 
 def test_an_article_is_found_by_any_of_its_addresses_with_its_deliveries(world: World) -> None:

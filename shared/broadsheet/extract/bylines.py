@@ -121,9 +121,12 @@ def _labelled(root: Element) -> Iterator[tuple[str, str]]:
 
 def _linked(root: Element) -> Iterator[str]:
     """The texts of links to the page of an author, as content systems lay out addresses."""
-    for link in root.iter("a"):
-        if _AUTHORS_PAGE.search(link.get("href") or "") and 2 <= len(name := text_of(link)) <= 80:
-            yield name
+    links = (link for link in root.iter("a") if _AUTHORS_PAGE.search(link.get("href") or ""))
+    return filter(_fits_a_name, map(text_of, islice(links, _MOST_BYLINES)))
+
+
+def _fits_a_name(text: str) -> bool:
+    return 2 <= len(text) <= 80
 
 
 def _signed(root: Element) -> Iterator[tuple[Element, str]]:

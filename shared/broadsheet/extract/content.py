@@ -1,6 +1,7 @@
 """The generic finder: which box holds the article and which of its lines are the body."""
 
 import re
+from bisect import bisect_left
 from collections import Counter
 from typing import NamedTuple
 
@@ -250,7 +251,7 @@ class Finder:
         top = boxes[0]
         articles = [box for box in boxes if box.tag == "article" and box.prose >= _OWN_SHARE * top.prose]
         # Of several, the others are the next to read.
-        own = [box for box in articles if self._has_headline(box)] if len(articles) > 1 else []
+        own = self._with_headline(articles) if len(articles) > 1 else []
         scope = max(own, key=lambda box: (box.prose, -box.depth), default=top)
         least = 0.4 * scope.prose
         known = [
@@ -268,8 +269,14 @@ class Finder:
             return max(articles, key=lambda box: (box.prose, -box.depth)), "article"
         return top, "density"
 
-    def _has_headline(self, box: Box) -> bool:
-        return any(line.kind == "heading" and folded(line.text) == self.title for line in self.page.within(box))
+    def _with_headline(self, boxes: list[Box]) -> list[Box]:
+        """Those that hold the headline; the lines are looked through once, for boxes may lie in one another."""
+        places = [
+            index
+            for index, line in enumerate(self.page.lines)
+            if line.kind == "heading" and folded(line.text) == self.title
+        ]
+        return [box for box in boxes if bisect_left(places, box.first) < bisect_left(places, box.last)]
 
     def _heaviest(self, start: Box) -> Box:
         """The box within whose prose most outweighs everything else in it."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from broadsheet.extract import extract
+from broadsheet.extract import content, extract, titles
 
 PROSE = "<p>The little ferry that carried commuters across the harbour will sail again, its owner said.</p>" * 4
 TITLE = "Harbour ferry returns after a year"
@@ -75,3 +75,11 @@ def test_a_post_of_one_line_is_told_by_its_boxs_name_from_the_pages_terms() -> N
 def test_a_named_box_of_links_alone_does_not_hide_what_prose_there_is() -> None:
     shown = "".join(f"<a href=/{n}>Ferries and boats, part {n}</a><br>" for n in range(60))
     assert "little ferry" in text(f"<div class=entry-content>{shown}</div><div>{PROSE[:103]}</div>")
+
+
+def test_articles_within_one_another_cost_no_more_than_their_lines(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[str] = []
+    monkeypatch.setattr(content, "folded", lambda title: compared.append(title) or titles.folded(title))  # type: ignore[func-returns-value]
+    headings = "".join(f"<h2>Pier {n}</h2>" for n in range(100))
+    assert "little ferry" in text("<article>" * 50 + PROSE + headings)
+    assert len(compared) < 500

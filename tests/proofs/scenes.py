@@ -301,7 +301,10 @@ def _kept() -> Scene:
     return Scene(
         name="kept",
         archive=True,
-        sources=ONE_CHANNEL.replace("announce_first", "off_site: true, refetch: [1], announce_first"),
+        # polled before any page is due: from the first poll that succeeds on it is noted which are
+        sources=ONE_CHANNEL.replace(
+            "interval: 100, announce_first", "off_site: true, refetch: [1], interval: 40, announce_first"
+        ),
         pages=_pages(
             Page(url=f"{HARBOUR}/feed", body=feed(SWANS, blank, moved, ferry)), SWANS, blank, moved, grain, ferry
         ),

@@ -16,6 +16,7 @@ from tests.proofs.backstage import Backstage
 from tests.proofs.internet import ASKED_FOR, Internet, Post, Visit
 from tests.proofs.scenes import Scene
 
+BY_PLAN = frozenset(("timeout", "connection", "http-429"))  # why fetches fail that a plan lets fail
 AGREED = ("id", "title", "content_hash", "reprint_of", "revision")  # between a record and its object
 
 
@@ -65,7 +66,10 @@ def judge(
                 verdict.parked.append(reason)
             else:
                 verdict.failures.append(message.body[:200])
-    if set(verdict.parked) != set(scene.parked) or len(verdict.parked) > len(scene.parked) * _chains(faults):
+    # a page's last try may have failed for the plan's sake
+    reasons = set(verdict.parked) - (BY_PLAN if faults and scene.parked else set())
+    few_enough = min(1, len(scene.parked)) <= len(verdict.parked) <= len(scene.parked) * _chains(faults)
+    if not reasons <= set(scene.parked) or not few_enough:
         verdict.broken.append(f"parked: {verdict.parked}")
     for item in backstage.items("StateTable"):
         if item["sk"].startswith("delivery#") and item["status"] != "sent":

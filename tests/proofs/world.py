@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Self
@@ -48,6 +49,7 @@ MODEL = "arn:aws:bedrock:us-east-1::foundation-model/some-model-v1:0"
 PARAMETERS = {"LogLevel": "ERROR", "RawArchive": "on", "WebSub": "on", "ModelArns": MODEL}
 EVERY = {"poll": 300, "post-due": 60, "sweep": 3600, "publish": 2500}  # seconds between a job's times
 SETTLED = EVERY["sweep"] + 1000  # seconds after the last fault: a sweep that reaches past it has come
+REFETCHED_AFTER = 3600  # seconds, in the scene that does
 PATIENCE = 400  # events until a run counts as one that never settles
 CALLBACK = "https://callback.example/"
 JUST_AFTER = 0.01  # SQS shows a message only when its time is past
@@ -277,7 +279,16 @@ class World:
             return False
         settled = max(self.faults.last_change, START + LATER if self.scene.later else 0.0)
         polled = [item["polled_at"] for item in self._state("poll") if not item["failures"]]
-        return len(polled) == self.scene.sources.count("url:") and min(polled) > settled + 60 and at > settled + SETTLED
+        if len(polled) < self.scene.sources.count("url:") or min(polled) <= max(settled + 60, *self._asked_again()):
+            return False
+        return at > settled + SETTLED
+
+    def _asked_again(self) -> Iterator[float]:
+        """When pages are due to be asked for again that change; at the poll after that they are."""
+        yield 0.0
+        for record in self.backstage.items("ArticlesTable", status="stored"):
+            if record["title"] in self.scene.revised and record["revision"] == 1:
+                yield datetime.fromisoformat(record["changed_at"]).timestamp() + REFETCHED_AFTER
 
     def _coming(self) -> Iterator[tuple[float, tuple[Any, str] | None]]:
         """What happens when, with the event and function it starts, if any."""

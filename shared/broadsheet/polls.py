@@ -115,7 +115,7 @@ class Polls:
 
     def refetched_until(self) -> float | None:
         """Until when (epoch seconds) what was due to be fetched again was sent; None before the first time."""
-        answer = self._dynamodb.get_item(TableName=self._table, Key=_REFETCHED)
+        answer = self._dynamodb.get_item(TableName=self._table, Key=_REFETCHED, ConsistentRead=True)
         return from_item(answer["Item"])["until"] if "Item" in answer else None
 
     def save_refetched_until(self, until: float) -> None:

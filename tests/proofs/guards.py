@@ -164,14 +164,14 @@ PARSE = (
         where="parse:Parser._visit",
         old="(max(visit.pause, visit.delay) if visit.requests else 0.0)",
         new="0.0",
-        witness="plain",
+        witness="busy",
     ),
     Guard(
         name="the requests of a visit are a delay apart",
         where="parse:Parser._may_ask",
         old="            self._sleep(visit.delay)",
         new="            pass",
-        witness="sole",
+        witness="busy",
     ),
     Guard(
         name="where the page can't be had the feed's text is the article",

@@ -79,7 +79,7 @@ DISCOVER = (
         where="discover:Discoverer._give_back",
         old="next_at = self._clock() + max(visit.delay, visit.pause)",
         new="next_at = self._clock()",
-        witness="plain",
+        witness="kept",
     ),
     Guard(
         name="two feeds of a host are a delay apart",

@@ -70,7 +70,7 @@ class Refetcher:
     def _records(self, ids: Iterator[str]) -> Iterator[Record]:
         while part := list(islice(ids, 100)):
             try:
-                yield from self._articles.records(part).values()
+                yield from self._articles.records(part, consistent=True).values()  # what isn't seen is never asked for
             except StoreError:
                 if len(part) > 1:
                     for id in part:

@@ -287,13 +287,14 @@ class Articles:
         self._s3 = s3
         self._bucket = bucket
 
-    def records(self, ids: Iterable[str]) -> dict[str, Record]:
-        """The records there are for these ids. Eventually consistent, at a tenth of a write's price: the commit's
-        condition decides, not this."""
+    def records(self, ids: Iterable[str], *, consistent: bool = False) -> dict[str, Record]:
+        """The records there are for these ids. Eventually consistent unless told otherwise, at a tenth of a write's
+        price: the commit's condition decides, not this."""
         wanted: list[Any] = [{"id": {"S": id}} for id in dict.fromkeys(ids)]
         found: dict[str, Record] = {}
         while wanted:
-            answer = self._dynamodb.batch_get_item(RequestItems={self._table: {"Keys": wanted[:100]}})
+            asked: Any = {self._table: {"Keys": wanted[:100], "ConsistentRead": consistent}}
+            answer = self._dynamodb.batch_get_item(RequestItems=asked)
             for item in answer["Responses"].get(self._table, []):
                 record = record_from_item(item)
                 found[record.id] = record

@@ -104,6 +104,11 @@ class AtOnce(Executor):
         return done
 
 
+def is_consistent(params: Mapping[str, Any]) -> bool:
+    """Whether a read sees all that was written before it."""
+    return all(asked.get("ConsistentRead") for asked in params.get("RequestItems", {"": params}).values())
+
+
 class Faults:
     """One run's points, in order, and the plan's faults among them."""
 
@@ -203,7 +208,7 @@ class Faults:
             first, *rest = params["Delete"]["Objects"]
             self._withhold(context, [{**first, "Code": "InternalError", "Message": "by plan"}], left=bool(rest))
             params["Delete"] = {**params["Delete"], "Objects": rest or [first]}
-        elif kind == "stale" and not params.get("ConsistentRead"):
+        elif kind == "stale" and not is_consistent(params):
             context["instead"] = 200, {"Responses": {}, "Items": [], "ResponseMetadata": {}}
         elif model.name == "SendMessageBatch":
             entries = params["Entries"]

@@ -88,7 +88,9 @@ class Meter:
             case "dynamodb", "BatchGetItem":
                 asked = [key for table in params["RequestItems"].values() for key in table["Keys"]]
                 found = [item for items in parsed.get("Responses", {}).values() for item in items]
-                return [("reads", (sum(map(_read_units, found)) + len(asked) - len(found)) / 2)]
+                consistent = all(table.get("ConsistentRead") for table in params["RequestItems"].values())
+                read = sum(map(_read_units, found)) + len(asked) - len(found)
+                return [("reads", read if consistent else read / 2)]
             case "dynamodb", "Query":
                 what = "reprint_reads" if "texts#" in str(params["ExpressionAttributeValues"]) else "reads"
                 return [(what, max(1, math.ceil(sum(map(size_of, parsed.get("Items", []))) / 4096)) / 2)]

@@ -277,11 +277,19 @@ class World:
             or any(self._due())
         ):
             return False
+        if self.scene.published and self._last["publish"] <= max(self._changed(), default=0.0):
+            return False
         settled = max(self.faults.last_change, START + LATER if self.scene.later else 0.0)
         polled = [item["polled_at"] for item in self._state("poll") if not item["failures"]]
         if len(polled) < self.scene.sources.count("url:") or min(polled) <= max(settled + 60, *self._asked_again()):
             return False
         return at > settled + SETTLED
+
+    def _changed(self) -> Iterator[float]:
+        """When articles last changed, of which publish must have heard."""
+        for record in self.backstage.items("ArticlesTable"):
+            if "changed_at" in record:
+                yield datetime.fromisoformat(record["changed_at"]).timestamp()
 
     def _asked_again(self) -> Iterator[float]:
         """When pages are due to be asked for again that change; at the poll after that they are."""

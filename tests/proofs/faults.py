@@ -4,6 +4,7 @@ Every AWS call, page fetch and channel post of a function is a point, and so is 
 A point's name counts its kind's occurrences, so that it means the same step whenever the same plan is run.
 """
 
+import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -56,6 +57,7 @@ def _nobody_waits(_: str, __: tuple[Touch, ...]) -> None:
     return
 
 
+SEEN_BY_ALL = 60.0  # seconds after a write: DynamoDB says "usually within one second"
 WRITES = ("Put", "Update", "Delete", "BatchWrite")
 
 
@@ -125,6 +127,7 @@ class Faults:
         self._count: Counter[str] = Counter()
         self.calm()
         self.points: list[str] = []
+        self._written: dict[str, float] = {}  # what was written when
         self.fired: list[str] = []
         self.last_change = self._clock.now
 
@@ -163,6 +166,7 @@ class Faults:
         if process.dead:
             raise KilledError
         process.between(what, touches)
+        self._written |= {touch.thing: self._clock.now for touch in touches if touch.writes}
         kind = self.point(process.function, what)
         if kind == "kill-before":
             self.kill()
@@ -208,7 +212,7 @@ class Faults:
             first, *rest = params["Delete"]["Objects"]
             self._withhold(context, [{**first, "Code": "InternalError", "Message": "by plan"}], left=bool(rest))
             params["Delete"] = {**params["Delete"], "Objects": rest or [first]}
-        elif kind == "stale" and not is_consistent(params):
+        elif kind == "stale" and not is_consistent(params) and self._are_fresh(model.name, params):
             context["instead"] = 200, {"Responses": {}, "Items": [], "ResponseMetadata": {}}
         elif model.name == "SendMessageBatch":
             entries = params["Entries"]
@@ -219,6 +223,11 @@ class Faults:
             failed = [{"Id": e["Id"], "SenderFault": False, "Code": "InternalError"} for e in no]
             self._withhold(context, failed, left=bool(left))
             params["Entries"] = left or entries
+
+    def _are_fresh(self, operation: str, params: Mapping[str, Any]) -> bool:
+        """Whether a read may still miss all that it asks for: later than seconds after a write, none does."""
+        asked = [touch.thing for touch in touched(operation, params)]
+        return all(self._clock.now - self._written.get(thing, -math.inf) <= SEEN_BY_ALL for thing in asked)
 
     @staticmethod
     def _withhold(context: dict[str, Any], withheld: Any, *, left: bool) -> None:

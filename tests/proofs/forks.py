@@ -43,6 +43,8 @@ def branches(world: World, plan: Plan, choose: Choose) -> list[Run]:
     later: list[Plan] = []
 
     def befalls(point: str) -> str | None:
+        if len(world.faults.fired) < len(world.faults.plan.faults):
+            return None  # run from its beginning, and still before the fault that it is run for
         for kind in choose(world.faults.plan, point):
             if point.startswith(HOLDS_FILES):
                 later.append(world.faults.plan.and_(Fault(point, kind)))

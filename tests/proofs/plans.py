@@ -4,8 +4,9 @@ import msgspec
 
 # What may befall each sort of point. A kill is a death of the process, `after` with the effect done;
 # `timeout` is an answer that never comes, `lost` one that comes when the SDK asks again; a `stale` read finds nothing
-# yet, unless it is a consistent one; of what is asked for in pages a `partial` one is cut after the first thing; an
-# `outage` of a service, and an entry that is `refused`, last for the rest of the invocation.
+# yet of what was written within a minute, unless it is a consistent one; of what is asked for in pages a `partial` one
+# is cut after the first thing; an `outage` of a service, and an entry that is `refused`, last for the rest of the
+# invocation.
 AWS_CALL = ("kill-before", "kill-after", "error", "timeout", "lost", "throttle", "outage")
 READ = ("kill-before", "error", "timeout", "throttle", "outage")  # it has no effect to die after, or to have twice
 READS = ("Get", "BatchGet", "Query", "Scan", "List", "Head")

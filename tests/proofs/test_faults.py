@@ -74,9 +74,15 @@ def test_the_short_way_to_dynamodb_comes_to_the_same(world: World, scene: str) -
     def told() -> tuple[list[str], list[dict[str, Any]]]:
         verdict = world.run(Plan(scene))
         items = [item for table in ("ArticlesTable", "StateTable") for item in world.backstage.items(table)]
-        return [*world.faults.points, *verdict.guilty], [{**item, "trace": "", "owner": ""} for item in items]
+        return [*world.faults.points, *verdict.guilty], [_without_the_drawn(item) for item in items]
 
     short = told()
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("tests.proofs.shortcut.ask", lambda *_: None)
         assert short == told()
+
+
+def _without_the_drawn(item: dict[str, Any]) -> dict[str, Any]:
+    """An item without what is drawn anew in each run."""
+    drawn = {"trace", "owner", "digest", "key", "token", "secret", "corrected_by"}
+    return {name: str(value).partition("digest#")[0] for name, value in item.items() if name not in drawn}

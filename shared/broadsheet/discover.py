@@ -72,6 +72,7 @@ class _Visit(msgspec.Struct):
     failures: int
     tail: float
     to_come: int = 0
+    part: int = 0  # of the source that is being polled: `PollState.part`
     pause: float = 0.0
     has_left_it: bool = False  # to the article that was found
 
@@ -214,7 +215,11 @@ class Discoverer:
         turn, apart = visit.turn, spacing(visit.delay) if visit.delay > MAX_WAIT else 0.0
         first = max(now + max(spacing(visit.delay) * (1 + visit.to_come), visit.pause), visit.tail + apart)
         may_leave_it = turn.may_run_out(next_at=now + visit.delay, failures=visit.failures, delay=turn.delay)
-        return Places(first, apart, turn.owner if may_leave_it else "")
+
+        def are_there(url: str) -> bool:
+            return self._sources.turn(url) == turn.host
+
+        return Places(first, apart, are_there, turn.owner if may_leave_it else "")
 
     def _give_back(self, visit: _Visit) -> None:
         turn = visit.turn
@@ -228,7 +233,7 @@ class Discoverer:
         try:
             self._hosts.give_back(turn, next_at=next_at, failures=visit.failures, delay=turn.delay, tail=tail)
         except (ClientError, BotoCoreError) as error:
-            # The lease ends by itself, later than it need; the visit's outcomes stand.
+            # The lease ends by itself; the visit's outcomes stand.
             log.warning("turn not given back", extra={"host": turn.host, "reason": type(error).__name__})
 
     def _guarded(self, source: Source, state: PollState, visit: _Visit) -> Outcome:
@@ -245,6 +250,7 @@ class Discoverer:
 
     def _poll(self, source: Source, state: PollState, visit: _Visit) -> Outcome:
         url = polling.address(state, source.url)
+        visit.part = state.part
         try:
             response = self._get(url, source, visit, polling.validators(state, now=self._clock()))
             visit.failures = 0
@@ -255,12 +261,12 @@ class Discoverer:
                 answered = _answered(kind, response, now=self._clock(), body_hash=body_hash)
                 notice = self._conclude(source, state, answered, visit)
                 return _outcome(source, "not-modified", reason="" if told else kind, notice=notice)
-            feed, state = self._read(source, state, response, visit)
+            feed = self._read(source, response, visit)
         except FetchError as error:
             retry_after = error.retry_after if isinstance(error, FetchTransient) else None
             self._trouble(visit, error)
             failed = PollOutcome(kind="failed", reason=error.reason, status=error.status, retry_after=retry_after)
-            notice = self._save(source, state, failed)
+            notice = self._save(source, msgspec.structs.replace(state, part=visit.part), failed)
             return _outcome(source, "failed", reason=error.reason, detail=str(error), notice=notice)
         except FeedError as error:
             links = autodiscovery.find(response.body, url=response.url) if error.reason == "html" else ()
@@ -271,8 +277,10 @@ class Discoverer:
                     return _outcome(source, "unfinished", reason="deadline")
                 self._sleep(visit.delay)
                 return self._poll(source, state, visit)
-            notice = self._save(source, state, PollOutcome(kind="failed", reason=error.reason))
+            failed = PollOutcome(kind="failed", reason=error.reason)
+            notice = self._save(source, msgspec.structs.replace(state, part=visit.part), failed)
             return _outcome(source, "failed", reason=error.reason, detail=str(error), notice=notice)
+        state = msgspec.structs.replace(state, part=visit.part)
         return self._enqueue(source, state, visit, response, feed, body_hash=body_hash)
 
     def _enqueue(
@@ -281,9 +289,10 @@ class Discoverer:
         now = self._clock()
         places = self._places(source, visit, now)
         taken = self._intake.polled(source, state, feed, now=now, places=places)
-        if taken.traces and places:
-            visit.tail = places.first + (len(taken.picked.send) - 1) * places.apart
-            visit.has_left_it = bool(places.turn) and len(taken.picked.send) == 1
+        here = [url for url, _ in taken.picked.send if places and places.are_there(url)]
+        if places and not taken.refused.issuperset(here):
+            visit.tail = places.first + (len(here) - 1) * places.apart
+            visit.has_left_it = bool(places.turn) and len(here) == 1
         picked, state = taken.picked, msgspec.structs.replace(state, lately=taken.lately)
         named = websub.named(feed, response.headers, url=response.url) if source.kind == "feed" else None
         answered = _answered(
@@ -374,20 +383,23 @@ class Discoverer:
             borrow(url)  # a sitemap's part may lie on another host
             return self._client.get(url, headers=headers, before_host=borrow, deadline=deadline)
 
-    def _read(self, source: Source, state: PollState, response: Response, visit: _Visit) -> tuple[Feed, PollState]:
+    def _read(self, source: Source, response: Response, visit: _Visit) -> Feed:
         """The entries behind a source, of a sitemap index those of its newest sitemaps that can be read.
 
         Where the host's delay leaves no time for all of them, the newest is read by every poll and the others in turns,
-        which the state remembers.
+        from `visit.part` on, which is moved on; where there is time for one alone, it and the others take turns.
         """
         feed = read(source, response)
         entries = list(feed.entries)
         failure: FetchError | FeedError | None = None
         unread: list[str] = []
         newest, others = feed.children[:1], feed.children[1:MAX_CHILDREN]
-        first = state.part if state.part < len(others) else 0
+        whole = 2 * len(others) or 1  # a round
+        visit.part %= whole
+        first, other_first = divmod(visit.part, 2)
+        turned = others[first:] + others[:first]
         reached = 0
-        for child in (*newest, *others[first:], *others[:first]):
+        for child in (*turned[:other_first], *newest, *turned[other_first:]):
             if visit.pause or not self._may_ask_again(visit.delay, visit):
                 unread.append("not-reached")
                 break
@@ -402,14 +414,16 @@ class Discoverer:
                 unread.append(error.reason)
             except BusyError as error:
                 unread.append(error.reason)
+        visit.part = visit.part + 1 if reached == 1 else 2 * (first + reached - 1) if reached else visit.part
         if newest and not reached and visit.delay > LONGEST_DELAY:
             failure = FeedError(response.url, "not-reached", f"{visit.delay:g} s between two requests")
         if failure is not None and not entries:
             raise failure
-        if others and reached:
-            state = msgspec.structs.replace(state, part=(first + reached - 1) % len(others))
+        if visit.part >= whole:
+            visit.part %= whole
+            unread = [reason for reason in unread if reason != "not-reached"]  # by now all of them were read
         warnings = tuple(f"{UNREAD}-{reason}" for reason in unread)
-        return msgspec.structs.replace(feed, entries=tuple(entries), warnings=feed.warnings + warnings), state
+        return msgspec.structs.replace(feed, entries=tuple(entries), warnings=feed.warnings + warnings)
 
     def _save(self, source: Source, state: PollState, outcome: PollOutcome) -> Notice | Literal[""]:
         """Remember how the poll ended; returns what its owner is to be told of it, which is logged before it counts

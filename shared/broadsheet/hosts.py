@@ -242,7 +242,9 @@ def _free_at(turn: dict[str, Any], now: float) -> float:
     # A worker seldom keeps its whole lease; five seconds later is soon enough.
     soon: float = min(turn["lease_until"], now + 5)
     is_brief = turn["next_at"] == turn["lease_until"]
-    return soon if is_brief and turn.get("tail", 0) > now else max(turn["next_at"], soon)
+    # Once its one request must have ended, it is left to run out; else, with a line, it is given back.
+    asks = now < turn["lease_until"] - turn.get("delay", 0.0) - CLOCKS_DIFFER
+    return soon if is_brief and asks and turn.get("tail", 0) > now else max(turn["next_at"], soon)
 
 
 def _key(host: str, sk: str) -> dict[str, dict[str, str]]:

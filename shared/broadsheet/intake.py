@@ -7,7 +7,7 @@ send and the remembering, the same entries are picked and sent again: parse know
 import sys
 import uuid
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -94,20 +94,25 @@ def pick(
 
 
 class Places(msgspec.Struct, frozen=True):
-    """Where a poll's articles stand in their host's line: the first at `first` (epoch seconds), each next one `apart`
-    seconds later. One that comes alone is left the host's turn, if `turn` names its owner."""
+    """Where a poll's articles stand in the line of the host that was asked, those of them that `are_there`: the first
+    at `first` (epoch seconds), each next one `apart` seconds later. If it is but one, it is left the host's turn, if
+    `turn` names its owner. Articles of other hosts come at once."""
 
     first: float
     apart: float
+    are_there: Callable[[str], bool]  # of a URL
     turn: str = ""
 
     def given(self, messages: Sequence[ArticleMessage]) -> list[ArticleMessage]:
         """The messages, each with its place."""
-        turn = self.turn if len(messages) == 1 else ""
-        places = [self.first + n * self.apart for n in range(len(messages))]
+        there = [message for message in messages if self.are_there(message.url)]
+        turn = self.turn if len(there) == 1 else ""
+        places = {message.id: self.first + n * self.apart for n, message in enumerate(there)}
         return [
-            msgspec.structs.replace(message, not_before=place, place=place, turn=turn)
-            for message, place in zip(messages, places, strict=True)
+            msgspec.structs.replace(message, not_before=places[message.id], place=places[message.id], turn=turn)
+            if message.id in places
+            else message
+            for message in messages
         ]
 
 

@@ -96,7 +96,7 @@ class Notifier:
     def post_due(self) -> None:
         """Post what is due, one to each channel in turn, as far as rates and time allow: a backlog delays its own.
 
-        Channels that ask a model come last: nobody else waits for its answers.
+        Channels that ask a model come after all others: these don't wait for its answers, but it waits for slow ones.
         """
         slow = [channel for channel in self._sources.channels if self._rewriter and self._rewriter.serves(channel)]
         quick = [channel for channel in self._sources.channels if channel not in slow]

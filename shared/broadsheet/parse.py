@@ -310,7 +310,7 @@ class Parser:
         try:
             self._hosts.give_back(visit.turn, next_at=next_at, failures=visit.failures, delay=visit.delay)
         except (ClientError, BotoCoreError) as error:
-            # The lease ends by itself, later than it need; the visit's outcomes stand.
+            # The lease ends by itself; the visit's outcomes stand.
             log.warning("turn not given back", extra={"host": visit.turn.host, "reason": type(error).__name__})
 
     def _robots_of(self, url: str, visit: _Visit) -> tuple[Robots, bool]:

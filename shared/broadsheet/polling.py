@@ -47,8 +47,9 @@ class PollState(msgspec.Struct, frozen=True, kw_only=True):
     `failures` is weighted. `rhythm` is a line of `rhythm.packed`; `gap` the usual seconds between two polls that found
     something, `wish` those that the feed's own words ask to be left alone. `moved_to` is where `moved_from` redirects
     for good, since `moved_since`. `trouble` is what the owner was told last. `hub` is the one that its feed names,
-    relied on to push until `pushed_until`. `part` is which of a sitemap index's older sitemaps is the next to be read.
-    `lately` are keys of the entries shown since the window of them was written (`polls`).
+    relied on to push until `pushed_until`. `part` is twice which of a sitemap index's older sitemaps is the next to be
+    read, and one more if it goes before the newest. `lately` are keys of the entries shown since the window of them was
+    written (`polls`).
     """
 
     etag: str | None = None

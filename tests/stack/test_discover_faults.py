@@ -80,6 +80,10 @@ def sitemap(*numbers: int, at: str = "2026-03-04") -> bytes:
     return f"<urlset xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>{items}</urlset>".encode()
 
 
+def undated(*numbers: int) -> bytes:
+    return sitemap(*numbers).replace(b"<lastmod>2026-03-04</lastmod>", b"")
+
+
 def index(*names: str) -> bytes:
     items = "".join(f"<sitemap><loc>{HOST}/{name}</loc></sitemap>" for name in names)
     return f"<sitemapindex xmlns='http://www.sitemaps.org/schemas/sitemap/0.9'>{items}</sitemapindex>".encode()
@@ -190,17 +194,41 @@ def test_a_feed_that_the_crawl_delay_keeps_from_the_run_that_finds_its_page_is_a
     assert world.asked == [f"{HOST}/home", f"{HOST}/feed"]
 
 
-def test_sitemaps_of_an_index_that_a_crawl_delay_leaves_no_time_for_have_their_turn_later(cloud: Cloud) -> None:
+@pytest.mark.parametrize(
+    ("delay", "asked"),
+    [
+        (90, ["0", "1", "0", "2", "0", "3", "0", "4", "0", "1"]),
+        (150, ["0", "1", "0", "2", "0", "3", "0", "4", "0", "1"]),  # one a poll
+        (60, ["0", "1", "2", "0", "3", "4", "0", "1", "2"]),
+    ],
+)
+@pytest.mark.parametrize("gone", [(), ("0", "1")])
+def test_sitemaps_of_an_index_that_a_crawl_delay_leaves_no_time_for_have_their_turn_later(
+    cloud: Cloud, delay: float, asked: list[str], gone: tuple[str, ...]
+) -> None:
     world = World(cloud, Source(id="news", name="News", url=INDEX, kind="sitemap", interval=1, delay=0))
-    world.hosts.give_back(world.hosts.take("news.example", now=NOW), next_at=NOW, delay=90)
-    names = [f"{n}.xml" for n in range(5)]
-    world.pages |= {INDEX: index(*names)} | {f"{HOST}/{n}.xml": sitemap(n) for n in range(5)}
-    for _ in range(4):
+    world.hosts.give_back(world.hosts.take("news.example", now=NOW), next_at=NOW, delay=delay)
+    parts = {f"{HOST}/{n}.xml": sitemap(n) for n in range(5) if str(n) not in gone}
+    world.pages |= {INDEX: index(*(f"{n}.xml" for n in range(5)))} | parts
+    while len(found := [url for url in world.asked if url != INDEX]) < len(asked):
         world.poll()
         world.later()
-    parts = [url.removeprefix(f"{HOST}/") for url in world.asked if url != INDEX]
-    assert parts == ["0.xml", "1.xml", "0.xml", "2.xml", "0.xml", "3.xml", "0.xml", "4.xml"]
-    assert [one.url for one in world.sent()] == [f"{HOST}/2026/{n}-x" for n in range(5)]
+    assert [url.removeprefix(f"{HOST}/").removesuffix(".xml") for url in found] == asked
+    assert [one.url for one in world.sent()] == [f"{HOST}/2026/{n}-x" for n in range(5) if str(n) not in gone]
+
+
+def test_an_index_read_in_turns_is_past_its_backlog_once_all_were_read(cloud: Cloud) -> None:
+    world = World(cloud, Source(id="news", name="News", url=INDEX, kind="sitemap", interval=1, delay=0))
+    world.hosts.give_back(world.hosts.take("news.example", now=NOW), next_at=NOW, delay=90)
+    world.pages |= {INDEX: index("0.xml", "1.xml", "2.xml")}
+    world.pages |= {f"{HOST}/{n}.xml": undated(n) for n in range(3)}
+    for _ in range(3):
+        world.poll()
+        world.later()
+    world.sent()
+    world.pages[f"{HOST}/0.xml"] = undated(0, 9)
+    world.poll()
+    assert [(one.url, one.announce) for one in world.sent()] == [(f"{HOST}/2026/9-x", True)]
 
 
 def test_an_index_whose_sitemaps_no_run_can_reach_is_told_of_as_failing(cloud: Cloud) -> None:
@@ -208,6 +236,18 @@ def test_an_index_whose_sitemaps_no_run_can_reach_is_told_of_as_failing(cloud: C
     world.hosts.give_back(world.hosts.take("news.example", now=NOW), next_at=NOW, delay=600)
     world.pages |= {INDEX: index("0.xml"), f"{HOST}/0.xml": sitemap(1)}
     assert [(one.status, one.reason) for one in world.poll()] == [("failed", "not-reached")]
+
+
+def test_articles_on_another_host_than_the_feeds_come_at_once_and_leave_its_line_alone(cloud: Cloud) -> None:
+    feeds = [Source(id=f"s{n}", name="N", url=f"https://feeds.example/{n}", off_site=True, delay=5) for n in (1, 2)]
+    world = World(cloud, *feeds)
+    for n in (1, 2):
+        world.pages[f"https://feeds.example/{n}"] = rss(*range(10 * n, 10 * n + 3)).replace(
+            b"https://news.example/2026/", b"https://site%d.example/2026/" % n
+        )
+    world.poll()
+    assert {(one.place, one.turn) for one in world.sent()} == {(0.0, "")}
+    assert world.hosts.take("feeds.example", now=world.now + 300).tail == 0.0
 
 
 def test_a_turn_that_cannot_be_given_back_costs_no_outcome(feed: World) -> None:

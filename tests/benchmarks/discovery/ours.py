@@ -45,7 +45,7 @@ class _Memory:
     def save(self, id: str, state: PollState) -> None:
         self._states[id] = state
 
-    def window(self, id: str) -> Window | None:
+    def window(self, id: str, _lately: bytes = b"") -> Window | None:
         return self._windows.get(id)
 
     def save_window(self, id: str, window: Window) -> None:

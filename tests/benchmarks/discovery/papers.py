@@ -85,7 +85,8 @@ class _Aws:
 
     def _UpdateItem(self, asked: Any) -> Any:  # noqa: N802
         held = self.items.get(_key(asked["Key"]), {})
-        names = {"owner": {"S": "x" * 50}, "lease_until": {"N": "1790000000.123"}, "next_at": {"N": "1790000000.123"}}
+        until = asked["ExpressionAttributeValues"].get(":until", {"N": "0"})
+        names = {"owner": {"S": "x" * 50}, "lease_until": until, "next_at": until}
         self._write(asked["Key"], {**held, **asked["Key"], **names})
         return {"Attributes": self.items[_key(asked["Key"])]}
 

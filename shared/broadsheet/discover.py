@@ -266,7 +266,7 @@ class Discoverer:
             retry_after = error.retry_after if isinstance(error, FetchTransient) else None
             self._trouble(visit, error)
             failed = PollOutcome(kind="failed", reason=error.reason, status=error.status, retry_after=retry_after)
-            notice = self._save(source, msgspec.structs.replace(state, part=visit.part), failed)
+            notice = self._save(source, state, failed, visit)
             return _outcome(source, "failed", reason=error.reason, detail=str(error), notice=notice)
         except FeedError as error:
             links = autodiscovery.find(response.body, url=response.url) if error.reason == "html" else ()
@@ -278,9 +278,8 @@ class Discoverer:
                 self._sleep(visit.delay)
                 return self._poll(source, state, visit)
             failed = PollOutcome(kind="failed", reason=error.reason)
-            notice = self._save(source, msgspec.structs.replace(state, part=visit.part), failed)
+            notice = self._save(source, state, failed, visit)
             return _outcome(source, "failed", reason=error.reason, detail=str(error), notice=notice)
-        state = msgspec.structs.replace(state, part=visit.part)
         return self._enqueue(source, state, visit, response, feed, body_hash=body_hash)
 
     def _enqueue(
@@ -289,10 +288,9 @@ class Discoverer:
         now = self._clock()
         places = self._places(source, visit, now)
         taken = self._intake.polled(source, state, feed, now=now, places=places)
-        here = [url for url, _ in taken.picked.send if places and places.are_there(url)]
-        if places and not taken.refused.issuperset(here):
-            visit.tail = places.first + (len(here) - 1) * places.apart
-            visit.has_left_it = bool(places.turn) and len(here) == 1
+        if places and taken.placed:
+            visit.tail = places.first + (taken.placed - 1) * places.apart
+            visit.has_left_it = bool(places.turn) and taken.placed == 1
         picked, state = taken.picked, msgspec.structs.replace(state, lately=taken.lately)
         named = websub.named(feed, response.headers, url=response.url) if source.kind == "feed" else None
         answered = _answered(
@@ -324,18 +322,18 @@ class Discoverer:
     ) -> Notice | Literal[""]:
         """Remember how a poll ended that was answered; a hub that pushes what is new makes further ones rarer."""
         if self._subscriptions is None or not (named or (state.hub and answered.kind != "changed")):
-            return self._save(source, state, answered)
+            return self._save(source, state, answered, visit)
         now = self._clock()
         known = self._subscriptions.known(source.id)
         if named and (known is None or named != Named(known.hub, known.topic)):
             known = websub.begun(named)
         if known is None:
-            return self._save(source, state, answered)
+            return self._save(source, state, answered, visit)
         until = websub.pushes_until(known, now=now)
         if until and answered.new and known.pushed_at <= (state.polled_at or 0.0):
             self._subscriptions.note(source.id, known, now=now, missed_at=now)
             until = None
-        notice = self._save(source, state, msgspec.structs.replace(answered, pushed_until=until))
+        notice = self._save(source, state, msgspec.structs.replace(answered, pushed_until=until), visit)
         if websub.is_due(known, now=now):
             self._subscribe(self._subscriptions, source, known, visit)
         return notice
@@ -425,9 +423,10 @@ class Discoverer:
         warnings = tuple(f"{UNREAD}-{reason}" for reason in unread)
         return msgspec.structs.replace(feed, entries=tuple(entries), warnings=feed.warnings + warnings)
 
-    def _save(self, source: Source, state: PollState, outcome: PollOutcome) -> Notice | Literal[""]:
+    def _save(self, source: Source, state: PollState, outcome: PollOutcome, visit: _Visit) -> Notice | Literal[""]:
         """Remember how the poll ended; returns what its owner is to be told of it, which is logged before it counts
         as told."""
+        state = msgspec.structs.replace(state, part=visit.part)
         after = polling.plan(state, outcome, source, now=self._clock())
         notice = polling.notice(state, after)
         if notice:

@@ -61,25 +61,25 @@ def _import(path: Path, articles: Articles, source: Source, *, announce: bool, n
     try:
         found = mirror.read(path.read_bytes(), name=str(path))
         article = mirror.to_article(found, source.timezone or mirror.ZONE)
-        id, *former = urls.article_ids(found.url)
+        ids = urls.article_ids(found.url)
     except OSError as error:
         return Outcome(status="skipped", path=str(path), reason=f"unreadable: {error.strerror}")
     except (MirrorError, ExtractionError, urls.UrlError) as error:
         return Outcome(status="skipped", path=str(path), reason=f"{error.reason} {error.detail}".strip())
     doc = document(
         msgspec.structs.replace(article, language=article.language or source.language),
-        id=id,
+        id=ids[0],
         source=source.id,
         first_seen=found.timestamp,
         fetched_at=now,
         summary=summarize(article),
         origin="seed",
     )
-    known = next((there for one in (id, *former) if (there := articles.record(one))), None)
+    known = articles.first_record(ids)
     new = False
     if known is None or known.status == "unavailable":
-        _, new = articles.commit(doc, now=now, announce=announce, trace=f"import-{id[:12]}")
+        _, new = articles.commit(doc, now=now, announce=announce, trace=f"import-{doc.id[:12]}")
     elif known.status == "stored":
         articles.withdraw(known, object_key(known.id, source.id, found.timestamp))  # what an interrupted import left
-    stored_as = known.id if known and not new else id
+    stored_as = known.id if known and not new else doc.id
     return Outcome(status="stored" if new else "known", path=str(path), id=stored_as, url=found.url, title=doc.title)

@@ -119,7 +119,8 @@ class Places(msgspec.Struct, frozen=True):
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
     """What came of a feed's entries. `refused` are URLs that the queue didn't take, `traces` by id those it did.
 
-    `complete` says that nothing is left for another poll; `lately` is what the source's state is to remember.
+    `complete` says that nothing is left for another poll; `lately` is what the source's state is to remember. `placed`
+    is how many were given a place in their host's line; none if the queue took none of these.
     """
 
     picked: Pick
@@ -127,6 +128,7 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
     complete: bool
     traces: dict[str, str]
     lately: bytes
+    placed: int
 
 
 class Intake:
@@ -184,6 +186,7 @@ class Intake:
         messages = [_message(source, url, entry, url in picked.announce, now) for url, entry in picked.send]
         messages = places.given(messages) if places else messages
         refused = frozenset(message.url for message in self._queue.send(messages, now=now))
+        placed = {message.url for message in messages if message.place}
         unread = any(one.startswith(UNREAD) for one in feed.warnings)
         return Taken(
             picked=picked,
@@ -191,6 +194,7 @@ class Intake:
             complete=picked.complete and not refused and not unread,
             traces={message.id: message.trace for message in messages if message.url not in refused},
             lately=state.lately,
+            placed=0 if placed <= refused else len(placed),
         )
 
 

@@ -306,6 +306,10 @@ class Articles:
         answer = self._dynamodb.get_item(TableName=self._table, Key={"id": {"S": id}}, ConsistentRead=True)
         return record_from_item(answer["Item"]) if "Item" in answer else None
 
+    def first_record(self, ids: Iterable[str]) -> Record | None:
+        """The record of the first of these ids that has one, strongly consistent."""
+        return next((found for id in ids if (found := self.record(id))), None)
+
     def read(self, key: str) -> StoredArticle:
         """The document at a key."""
         return self._decoded(key, self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read())

@@ -42,7 +42,7 @@ DISCOVER = (
         name="validators last",
         where="discover:Discoverer._enqueue",
         old="        taken = ",
-        new='        self._save(source, state, _answered("changed", response, now=now, body_hash=body_hash))\n'
+        new='        self._save(source, state, _answered("changed", response, now=now, body_hash=body_hash), visit)\n'
         "        taken = ",
         witness="plain discover/SendMessageBatch#1=kill-before",
     ),

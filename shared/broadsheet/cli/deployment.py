@@ -95,7 +95,7 @@ class Deployment:
     def find(self, article: str) -> tuple[str, Record | None]:
         """The id that an article's id or address means, and the record that it leads to, be it by an alias."""
         ids = urls.article_ids(article) if article.startswith(("http://", "https://")) else (article,)
-        record = next((found for id in ids if (found := self.articles.record(id))), None)
+        record = self.articles.first_record(ids)
         if record and record.target:
             record = self.articles.record(record.target) or record
         return ids[0], record

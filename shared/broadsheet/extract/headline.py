@@ -1,46 +1,51 @@
 """Which of a page's titles is the headline."""
 
-from broadsheet.extract import titles
+from collections.abc import Iterator
+
+from broadsheet.extract import headings, titles
 from broadsheet.extract.claims import Claim, Verdict, claim, first
-from broadsheet.extract.structured import Structured, strings
-from broadsheet.extract.tree import Element, text_of
+from broadsheet.extract.structured import Structured, is_news, strings
+from broadsheet.extract.tree import Element
 
 # Letters and digits that a section's name seldom has and a headline mostly.
 _SHORTEST = 20
 
 
 def title(data: Structured, root: Element, site_names: list[str]) -> Verdict:
-    """The headline on the page, unless what is written for machines agrees on another.
+    """The headline readers see, unless the page calls itself news and tells machines another.
 
-    Measured on 1,140 labelled pages: where h1 and og:title differ and JSON-LD has no say or sides with the h1, the h1
-    is right nine times in ten; where JSON-LD sides with og:title, that is right six times in ten.
+    Measured on 1,560 labelled pages. Where h1 and og:title differ and JSON-LD has no say or sides with the h1, the h1
+    is right nine times in ten. Where JSON-LD sides with og:title, both are right 9 times in 12 on pages of the type
+    news; on others a plugin for search engines mostly wrote both, and the h1 is right 18 times in 32. Some sites keep
+    the h1 too for search engines, in the breadcrumb, and print the headline as an h2: where og:title or JSON-LD
+    repeats an h2 against the h1, these are right 10 times and the h1 6, four of them one publisher's.
     """
     names = {titles.folded(name) for name in site_names}
-    claims: list[Claim] = []
-    for h1 in root.iter("h1"):
-        text = text_of(h1)
-        if text and len(text) < 400 and len(claims) < 8:
-            claims.append(claim(titles.without_site(text, site_names), "html", "h1"))
-    headings = [c for c in claims if titles.folded(c.value) not in names]
-    for node in data.nodes[:2]:
-        claims += [claim(text, "json-ld", "headline") for text in strings(node.get("headline"))[:1]]
-    claims += [claim(text, "opengraph", "og:title") for text in data.meta.get("og:title", [])[:1]]
-    claims += [claim(text, "meta", "twitter:title") for text in data.meta.get("twitter:title", [])[:1]]
-    claims += [claim(data.title, "html", "title")] if data.title else []
-    machine = [Claim(titles.without_site(c.value, site_names), c.witness) for c in claims if c.witness.key != "h1"]
+    told = list(_told(data))
+    machine = [Claim(titles.without_site(c.value, site_names), c.witness) for c in told]
     machine = [c for c in machine if titles.folded(c.value)]
+    printed = [
+        claim(titles.without_site(text, site_names), "html", "h1")
+        for text in headings.printed(root, {c.value for c in machine})
+    ]
+    heard = (*printed, *told)
+    printed = [c for c in printed if titles.folded(c.value) not in names]
     if not machine:
-        return first(headings, "the first headline on the page")
+        return first(printed, "the first headline on the page")
     by_key = {c.witness.key: c for c in reversed(machine)}
     linked, shared = by_key.get("headline"), by_key.get("og:title")
-    heading = max(headings, key=lambda c: max(titles.sameness(c.value, m.value) for m in machine), default=None)
-    heard = tuple(claims)
-    if heading and len(headings) > 1 and max(titles.likeness(heading.value, m.value) for m in machine) < 0.5:
+    heading = max(printed, key=lambda c: max(titles.sameness(c.value, m.value) for m in machine), default=None)
+    if heading and len(printed) > 1 and max(titles.likeness(heading.value, m.value) for m in machine) < 0.5:
         heading = None
-    if heading and (len(headings) > 1 or _is_plausible(heading, machine)):
+    against = [c for c in (shared, linked) if c and _says_otherwise(c.value, heading.value if heading else "")]
+    if repeated := headings.first_that_ends_with(root, [c.value for c in against]):
+        chosen = next(c for c in against if c.value == repeated)
+        return Verdict(heard, chosen, "another heading of the page says the same, against its h1")
+    if heading and (len(printed) > 1 or _is_plausible(heading, machine)):
         if (
             linked
             and shared
+            and is_news(data.nodes[0])
             and titles.folded(linked.value) == titles.folded(shared.value) != titles.folded(heading.value)
         ):
             return Verdict(heard, shared, "JSON-LD and OpenGraph agree against the page's headline")
@@ -51,6 +56,25 @@ def title(data: Structured, root: Element, site_names: list[str]) -> Verdict:
         return Verdict(heard, heading, "the headline readers see")
     best = linked or shared or machine[0]
     return Verdict(heard, best, "no headline on the page resembles what its head says")
+
+
+def _told(data: Structured) -> Iterator[Claim]:
+    """What is written for machines, in order of trust."""
+    for node in data.nodes[:2]:
+        for text in strings(node.get("headline"))[:1]:
+            yield claim(text, "json-ld", "headline")
+    for text in data.meta.get("og:title", [])[:1]:
+        yield claim(text, "opengraph", "og:title")
+    for text in data.meta.get("twitter:title", [])[:1]:
+        yield claim(text, "meta", "twitter:title")
+    if data.title:
+        yield claim(data.title, "html", "title")
+
+
+def _says_otherwise(one: str, heading: str) -> bool:
+    """Whether a title is neither part of a heading nor the same after a kicker."""
+    text, said = titles.folded(one), titles.folded(heading)
+    return len(text) >= _SHORTEST and text not in said and not (said and text.endswith(said))
 
 
 def _ends(whole: str, part: str) -> bool:

@@ -15,6 +15,7 @@ _ARTICLE_TYPE = re.compile(
     re.IGNORECASE,
 )
 _STRONG_TYPE = re.compile(r"article|posting|report|story|review|opinion|liveblog", re.IGNORECASE)
+_NEWS_TYPE = re.compile(r"news|liveblog", re.IGNORECASE)
 # A page's own nodes lie a few levels down; deeper is a product catalogue or an attack.
 _MAX_DEPTH = 8
 _MAX_NODES = 2_000
@@ -142,6 +143,11 @@ def _flatten(data: Any, depth: int = 0) -> Iterator[Node]:
 def _type(node: Node) -> str:
     kind = node.get("@type", "Article" if "headline" in node else "")
     return " ".join(map(str, kind)) if isinstance(kind, list) else str(kind)
+
+
+def is_news(node: Node) -> bool:
+    """Whether it calls what it describes news, as few do but those who publish some."""
+    return bool(_NEWS_TYPE.search(_type(node)))
 
 
 def _weakness(node: Node) -> tuple[bool, bool]:

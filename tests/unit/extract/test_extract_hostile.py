@@ -68,9 +68,20 @@ print(json.dumps([outcome, int(peak[1]) / 1024 if peak else 0]))
 @corpus
 @pytest.mark.parametrize("case", [pytest.param(case, id=case["sub"]) for case in cases("html.jsonl")])
 def test_every_hostile_page_ends_in_time_and_memory(case: dict[str, Any]) -> None:
+    ends_in_time_and_memory(case["gen"])
+
+
+@pytest.mark.parametrize("tag", ["h1", "h2"])
+def test_a_book_in_headings_that_lie_in_each_other_is_not_read_once_for_each(tag: str) -> None:
+    title = "<meta property=og:title content='Harbour ferry returns after a year'>"
+    ends_in_time_and_memory(f"({title!r} + '<{tag}>' * 250 + 'word ' * 1_500_000).encode()")
+
+
+def ends_in_time_and_memory(source: str) -> None:
+    """Runs extraction of the page that the source makes, in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-c", RUN],
-        input=case["gen"],
+        input=source,
         capture_output=True,
         text=True,
         timeout=SECONDS * 4,

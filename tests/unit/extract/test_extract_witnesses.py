@@ -178,6 +178,49 @@ def test_a_headline_goes_without_the_kicker_before_it() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "heading",
+    [
+        '<span class="article__overline">Transport</span> Harbour ferry returns after a year',
+        '<span class="topline">Transport</span><span class="hidden">: </span>Harbour ferry returns after a year',
+        "<div><small>4 March</small><br>Harbour ferry returns after a year</div>",
+        'Harbour ferry returns after a year <span class="subtitle">Its owner is glad</span>',
+    ],
+)
+def test_what_stands_beside_the_headline_in_its_heading_is_not_part_of_it(heading: str) -> None:
+    assert article("<title>Ferry is back</title>", f"<h1>{heading}</h1>").title == "Harbour ferry returns after a year"
+
+
+def test_a_kicker_stays_where_the_title_has_it() -> None:
+    head = "<title>Harbour ferry: Back after a year | Quay</title>"
+    heading = '<h1><span class="kicker">Harbour ferry</span><span class="hide">: </span>Back after a year</h1>'
+    assert article(head, heading, url="https://quay.example/a").title == "Harbour ferry: Back after a year"
+
+
+def test_a_heading_that_is_all_kicker_is_read_whole() -> None:
+    assert article("", '<h1><span class="topic">Harbour ferry returns</span></h1>').title == "Harbour ferry returns"
+
+
+def test_where_the_breadcrumb_has_the_h1_the_headline_is_the_heading_that_machines_are_told() -> None:
+    head = (
+        '<title>Ferry 2025: all you need</title><meta property="og:title" content="Harbour ferry returns after a year">'
+    )
+    crumbs = "<nav><a href=/>Quay</a> <h1>Ferry 2025: all you need</h1></nav>"
+    shown = article(head, crumbs + "<h2><span>Transport</span> Harbour ferry returns after a year</h2>")
+    assert shown.title == "Harbour ferry returns after a year"
+    assert article(head, crumbs + "<h2>More of the harbour</h2>").title == "Ferry 2025: all you need"
+
+
+@pytest.mark.parametrize(
+    ("kind", "title"),
+    [("NewsArticle", "Ferry sails again after a year away"), ("BlogPosting", "Harbour ferry returns on Monday")],
+)
+def test_json_ld_and_opengraph_together_beat_the_heading_only_on_news(kind: str, title: str) -> None:
+    head = '<meta property="og:title" content="Ferry sails again after a year away">'
+    head += ld(f'{{"@type":"{kind}","headline":"Ferry sails again after a year away"}}')
+    assert article(head, "<h1>Harbour ferry returns on Monday</h1>").title == title
+
+
 def test_parts_of_a_heading_do_not_run_into_each_other() -> None:
     head = ld('{"@type":"NewsArticle","headline":"Harbour ferry: Back after a year"}')
     assert article(head, "<h1><span>Harbour ferry:</span><span>Back after a year</span></h1>").title == (

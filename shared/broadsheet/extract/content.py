@@ -21,6 +21,7 @@ from broadsheet.extract.signs import (
 )
 from broadsheet.extract.titles import folded
 from broadsheet.extract.tree import LARGE_PART
+from broadsheet.language import spaceless
 
 # What a line adds to the boxes it is in, per character: prose 1, prose in a list less, since lists are also menus;
 # text that is no prose or stands in a dropped box takes away. Chosen among 0 to 2 on the labelled pages.
@@ -42,7 +43,6 @@ _SENTENCE_ENDS = frozenset(".!?…。！？؟।»”\"'」』)）:;：；")
 _MOST_SEPARATORS = 5
 _FULL_STOP = re.compile(r"[.!?…。！？][»”\"'」』)）]?\s*$")
 _SEPARATORS = re.compile(r"[|｜┊·]")
-_HAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
 # At least this share of the long lines of a body that is printed twice stands in it before.
 _TWICE = 0.45
 _FEWEST_AGAIN = 3
@@ -75,7 +75,7 @@ class Finder:
         self.title = folded(title)
         self.summaries = [folded(text) for text in summaries if text]
         sample = " ".join(line.text for line in page.lines)[:20_000]
-        self.dense = len(_HAN.findall(sample)) > 0.2 * len(sample)
+        self.dense = spaceless(sample) > 0.2 * len(sample)
         self.prose_length = 25 if self.dense else 60
         self.short_length = 12 if self.dense else 30
         # Shares of the body, chosen among 0.02 to 0.5: Chinese templates keep all paragraphs in boxes of one name.

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from broadsheet.extract.lines import Box, Line, Page
 from broadsheet.extract.signs import (
     BODY_NAMES,
+    CONSENT_WORDS,
     CREDITED,
     DISCARD_NAMES,
     DISCARD_ROLES,
@@ -21,7 +22,7 @@ from broadsheet.extract.signs import (
 )
 from broadsheet.extract.titles import folded
 from broadsheet.extract.tree import LARGE_PART
-from broadsheet.language import spaceless
+from broadsheet.language import han_and_kana
 
 # What a line adds to the boxes it is in, per character: prose 1, prose in a list less, since lists are also menus;
 # text that is no prose or stands in a dropped box takes away. Chosen among 0 to 2 on the labelled pages.
@@ -34,6 +35,10 @@ _LEAST_SHARE = 0.5
 _HARDLY_ANY = 0.1
 # Of several `article` elements, the one with the headline counts from this share of the page's prose (.1 to .3 alike).
 _OWN_SHARE = 0.2
+# Characters of prose: the least of a story beside a notice on cookies, whatever that has, and the share of a page's
+# beside a footer or an aside that has the larger part (.1 to .5 alike).
+_SHORT_STORY = 300
+_LEAST_BESIDE = 0.3
 # If dropping leaves less of the prose than this, the names on this page mean something else.
 _TOO_LITTLE_LEFT = 0.05
 _DISCARDED = DISCARD_NAMES | DISCARD_ROLES
@@ -75,13 +80,16 @@ class Finder:
         self.title = folded(title)
         self.summaries = [folded(text) for text in summaries if text]
         sample = " ".join(line.text for line in page.lines)[:20_000]
-        self.dense = spaceless(sample) > 0.2 * len(sample)
+        self.dense = han_and_kana(sample) > 0.2 * len(sample)
         self.prose_length = 25 if self.dense else 60
         self.short_length = 12 if self.dense else 30
         # Shares of the body, chosen among 0.02 to 0.5: Chinese templates keep all paragraphs in boxes of one name.
         self.longest_tail = 0.5 if self.dense else 0.1
         self._tell_captions()
         self.prose = [self._is_prose(line) for line in page.lines]
+        self.headlines = [
+            i for i, line in enumerate(page.lines) if line.kind == "heading" and folded(line.text) == self.title
+        ]
         # Boxes dropped by themselves, and those within them.
         self.dropped: set[Box] = set()
         self.hidden: set[Box] = set()
@@ -216,7 +224,7 @@ class Finder:
             box
             for box in self.page.boxes
             if (box.tag in DISCARD_TAGS or (box.marks and (box.words & DISCARD_WORDS or box.names & _DISCARDED)))
-            and self._is_small(box)
+            and (self._is_small(box) or self._stands_apart(box))
             and not (box.tag == "figure" and any(line.kind in ("cell", "quote") for line in self.page.within(box)))
         }
 
@@ -236,6 +244,19 @@ class Finder:
         top = self.page.boxes[0]
         return box.text < LARGE_PART * max(1, top.text) and box.prose < LARGE_PART * max(1, top.prose)
 
+    def _stands_apart(self, box: Box) -> bool:
+        """Whether a box that is much of the page is none of the article all the same, such as a notice on cookies that
+        is longer than the story: it holds no headline, and what is left without it is enough to be a story."""
+        whole = self.page.boxes[0].prose
+        if box.words & CONSENT_WORDS:
+            enough = whole - box.prose >= _SHORT_STORY
+        else:
+            enough = box.tag in DISCARD_TAGS and whole - box.prose >= _LEAST_BESIDE * whole
+        return enough and not self._holds_headline(box)
+
+    def _holds_headline(self, box: Box) -> bool:
+        return bisect_left(self.headlines, box.first) < bisect_left(self.headlines, box.last)
+
     def _is_dropped(self, box: Box | None, until: Box | None = None, spare: frozenset[str] = frozenset()) -> bool:
         """Whether a box or one around it, up to a chosen box, is dropped; `spare` are tags that don't count."""
         if box not in self.hidden:
@@ -251,13 +272,17 @@ class Finder:
         top = boxes[0]
         articles = [box for box in boxes if box.tag == "article" and box.prose >= _OWN_SHARE * top.prose]
         # Of several, the others are the next to read.
-        own = self._with_headline(articles) if len(articles) > 1 else []
+        own = [box for box in articles if self._holds_headline(box)] if len(articles) > 1 else []
         scope = max(own, key=lambda box: (box.prose, -box.depth), default=top)
         least = 0.4 * scope.prose
         known = [
             box
             for box in boxes
-            if box.prose >= least and box.names & BODY_NAMES and box not in self.hidden and self._is_within(box, scope)
+            if box.prose >= least
+            and box.names & BODY_NAMES
+            and box.tag != "p"
+            and box not in self.hidden
+            and self._is_within(box, scope)
         ]
         if known:
             best = max(known, key=lambda box: (box.prose, box.depth))
@@ -268,15 +293,6 @@ class Finder:
         if articles:
             return max(articles, key=lambda box: (box.prose, -box.depth)), "article"
         return top, "density"
-
-    def _with_headline(self, boxes: list[Box]) -> list[Box]:
-        """Those that hold the headline; the lines are looked through once, for boxes may lie in one another."""
-        places = [
-            index
-            for index, line in enumerate(self.page.lines)
-            if line.kind == "heading" and folded(line.text) == self.title
-        ]
-        return [box for box in boxes if bisect_left(places, box.first) < bisect_left(places, box.last)]
 
     def _heaviest(self, start: Box) -> Box:
         """The box within whose prose most outweighs everything else in it."""

@@ -59,6 +59,11 @@ def _words(marks: str) -> frozenset[str]:
     return frozenset(_WORD.findall(lower if lower == marks else _CAMEL.sub(" ", marks).lower()))
 
 
+def words_in(marks: str) -> frozenset[str]:
+    """The words that classes, ids and roles are made of, split at hyphens, underlines and capitals; lower-case."""
+    return (_words(marks) if len(marks) < _LONG_MARKS else _words.__wrapped__(marks)) if marks else _NONE
+
+
 class Box:
     """An element that makes a block; sums cover everything within it. `text` and `prose` count characters."""
 
@@ -93,8 +98,7 @@ class Box:
     @property
     def words(self) -> frozenset[str]:
         """The words its names are made of, split at hyphens, underlines and capitals."""
-        marks = self.marks
-        return (_words(marks) if len(marks) < _LONG_MARKS else _words.__wrapped__(marks)) if marks else _NONE
+        return words_in(self.marks)
 
 
 class Line:

@@ -18,25 +18,35 @@ article_txt txt_con p_content textbody zoom articlecontentbody detailcontent con
 # Words in class, id or role that mark what surrounds an article; single words, as split at -, _ and capitals.
 _DISCARD_WORDS = """
 related share sharing social socials comment comments disqus sidebar newsletter subscribe subscription signup promo
-promotion advert advertisement ads ad adv sponsored sponsor outbrain taboola recommended recommendations
+support promotion advert advertisement ads ad adv sponsored sponsor outbrain taboola recommended recommendations
 recommendation recommend breadcrumb breadcrumbs pagination pager navigation nav navbar menu footer masthead cookie
 cookies consent gdpr popup modal byline author authors bio dateline timestamp tags taglist keywords copyright
 disclaimer credit credits caption mostread popular trending teaser teasers readmore seealso upsell donate login
 register print toolbar followus ratings screenreader crosspromo interstitial infobox factbox faktenbox disclosure
 affiliate cta button tooltip player meta shengming statement relread tuijian xiangguan daohang
 """
+# Of these, the words of boxes that ask for consent.
+_CONSENT_WORDS = "cookie cookies consent gdpr"
 # Words that mark the standfirst.
 _LEAD_WORDS = """
 lead lede standfirst dek deck chapo chapeau vorspann intro introduction subtitle subheadline subhead subline summary
 ingress abstract
 """
 
+# Words of what stands beside the headline in its heading: kickers, sections, dates, second lines.
+_BESIDE_WORDS = """
+kicker eyebrow overline topline roofline dachzeile toptitle subtitle subhead subheading subheadline topic label section
+category descriptor prefix date
+"""
+
 # Words of the boxes that hold a picture and what it shows.
 _PICTURE_WORDS = "image images photo photos picture bild foto media img"
 
 BODY_NAMES = frozenset(_BODY_NAMES.split())
+CONSENT_WORDS = frozenset(_CONSENT_WORDS.split())
 DISCARD_WORDS = frozenset(_DISCARD_WORDS.split())
 LEAD_WORDS = frozenset(_LEAD_WORDS.split())
+BESIDE_WORDS = frozenset(_BESIDE_WORDS.split())
 PICTURE_WORDS = frozenset(_PICTURE_WORDS.split())
 # The last two are MediaWiki's lists of references.
 DISCARD_NAMES = frozenset(

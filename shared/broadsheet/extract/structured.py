@@ -25,6 +25,7 @@ _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 _SALVAGE = re.compile(
     r'"(headline|datePublished|dateModified|dateCreated|articleSection|inLanguage|description)"\s*:\s*"((?:[^"\\]|\\.){0,2000})"'
 )
+_SALVAGE_TYPE = re.compile(r'"@type"\s*+:\s*+"(\w{0,40}(?:Article|Posting))"')
 _SALVAGE_AUTHOR = re.compile(
     r'"author"\s*+:[\[{\s]*+(?:"@type"\s*:\s*"(\w+)"\s*,\s*)?"name"\s*:\s*"((?:[^"\\]|\\.){1,200})"'
 )
@@ -115,7 +116,8 @@ def _salvage(source: str) -> Node | None:
         found["author"] = {"@type": author[1] or "Person", "name": _unescape(author[2])}
     if not found:
         return None
-    return {"@type": "Article", **found}
+    kind = _SALVAGE_TYPE.search(source[:200_000])
+    return {"@type": kind[1] if kind else "Article", **found}
 
 
 def _unescape(value: str) -> str:
@@ -146,7 +148,7 @@ def _type(node: Node) -> str:
 
 
 def is_news(node: Node) -> bool:
-    """Whether it calls what it describes news, as few do but those who publish some."""
+    """Whether it says that what it describes is news."""
     return bool(_NEWS_TYPE.search(_type(node)))
 
 

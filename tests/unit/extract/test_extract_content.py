@@ -65,6 +65,44 @@ def test_a_question_about_consent_is_not_the_story() -> None:
     assert "Videodienst" not in text(f"<div>{PROSE}{asked}{PROSE}</div>")
 
 
+@pytest.mark.parametrize("notice", ['<div id="onetrust-consent-sdk">{}</div>', "<div class=cookieNotice>{}</div>"])
+def test_a_notice_on_cookies_longer_than_the_story_is_not_the_story(notice: str) -> None:
+    terms = "<p>These cookies allow us and our partners to store information on your device, such as its name.</p>" * 30
+    found = text(f"<div><h1>{TITLE}</h1>{PROSE}</div>" + notice.format(terms))
+    assert "little ferry" in found
+    assert "cookies" not in found
+
+
+def test_a_box_named_for_cookies_that_holds_the_headline_is_the_recipe() -> None:
+    recipe = "<p>Stir the butter with the sugar until it is pale, and put the flour in by the spoon, slowly.</p>" * 9
+    found = text(f"<div class='post category-cookies'><h1>{TITLE}</h1>{recipe}</div><div>{PROSE}</div>")
+    assert "the butter" in found
+
+
+@pytest.mark.parametrize("tag", ["footer", "aside"])
+def test_what_stands_beside_a_short_story_may_be_longer_than_it(tag: str) -> None:
+    rights = "<p>Our office is open on weekdays, and whoever has a question about the ship may write there.</p>" * 6
+    found = text(f"<div><h1>{TITLE}</h1>{PROSE}</div><{tag}>{rights}</{tag}>")
+    assert "little ferry" in found
+    assert "Our office" not in found
+    assert "Our office" in text(f"<div><h1>{TITLE}</h1></div><{tag}>{rights}</{tag}>")
+
+
+def test_a_paragraph_with_a_bodys_name_is_not_all_of_the_body() -> None:
+    found = text(
+        f"<div><p id=zoom>{'The little ferry will sail again on Monday, its owner said. ' * 9}</p>{PROSE}</div>"
+    )
+    assert "carried commuters" in found
+
+
+def test_an_appeal_for_support_within_the_body_is_left_out() -> None:
+    appeal = "<p>Would you consider giving two coins a month, so that what we write stays free for everybody?</p>"
+    found = text(
+        f"<article class=entry-content><h1>{TITLE}</h1>{PROSE}<div class=support-quay>{appeal}</div></article>"
+    )
+    assert "two coins" not in found
+
+
 def test_a_post_of_one_line_is_told_by_its_boxs_name_from_the_pages_terms() -> None:
     menu = "".join(f"<li><a href=/{n}>Ferries and boats, part {n}</a></li>" for n in range(60))
     terms = "<div><p>Whoever books a passage may return the ticket within a day of having bought it.</p></div>"

@@ -1,5 +1,6 @@
 """Who is believed about headline, authors and date, and what broken structured data still gives."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -183,42 +184,129 @@ def test_a_headline_goes_without_the_kicker_before_it() -> None:
     [
         '<span class="article__overline">Transport</span> Harbour ferry returns after a year',
         '<span class="topline">Transport</span><span class="hidden">: </span>Harbour ferry returns after a year',
+        '<span class="kicker">Transport:</span><span>Harbour ferry returns after a year</span>',
         "<div><small>4 March</small><br>Harbour ferry returns after a year</div>",
+        "<time>4 March</time> | Harbour ferry returns after a year",
         'Harbour ferry returns after a year <span class="subtitle">Its owner is glad</span>',
+        'Harbour ferry returns after a year – <span class="entryDate">4 March</span>',
     ],
 )
 def test_what_stands_beside_the_headline_in_its_heading_is_not_part_of_it(heading: str) -> None:
     assert article("<title>Ferry is back</title>", f"<h1>{heading}</h1>").title == "Harbour ferry returns after a year"
 
 
-def test_a_kicker_stays_where_the_title_has_it() -> None:
-    head = "<title>Harbour ferry: Back after a year | Quay</title>"
-    heading = '<h1><span class="kicker">Harbour ferry</span><span class="hide">: </span>Back after a year</h1>'
-    assert article(head, heading, url="https://quay.example/a").title == "Harbour ferry: Back after a year"
-
-
-def test_a_heading_that_is_all_kicker_is_read_whole() -> None:
-    assert article("", '<h1><span class="topic">Harbour ferry returns</span></h1>').title == "Harbour ferry returns"
-
-
-def test_where_the_breadcrumb_has_the_h1_the_headline_is_the_heading_that_machines_are_told() -> None:
-    head = (
-        '<title>Ferry 2025: all you need</title><meta property="og:title" content="Harbour ferry returns after a year">'
-    )
-    crumbs = "<nav><a href=/>Quay</a> <h1>Ferry 2025: all you need</h1></nav>"
-    shown = article(head, crumbs + "<h2><span>Transport</span> Harbour ferry returns after a year</h2>")
-    assert shown.title == "Harbour ferry returns after a year"
-    assert article(head, crumbs + "<h2>More of the harbour</h2>").title == "Ferry 2025: all you need"
+@pytest.mark.parametrize(
+    ("heading", "title"),
+    [
+        ('<span class="badge">New</span> <a class="label-link">Harbour ferry returns after a year</a>', None),
+        ('Why the <span class="topic-label">Albatross</span> sails the harbour again', None),
+        ("What the council said on <time>4 March</time> about the ferry", None),
+        ('Harbour ferry <a class="validated update">Albatross</a> returns', None),
+        ('<span class="topic">Harbour ferry returns</span>', None),
+        ("-20 degrees: <em>cold wave</em> stops the ferry", None),
+        ('Ferry <span class="section">to the islands and back in one day</span>', None),
+        ('<span class="label">快讯</span>：停航一年的港口渡轮恢复通航', "停航一年的港口渡轮恢复通航"),
+        ('<span class="label">Live</span>«Harbour ferry returns after a year»', "«Harbour ferry returns after a year»"),
+    ],
+)
+def test_names_alone_do_not_cut_a_headline(heading: str, title: str | None) -> None:
+    whole = " ".join(re.sub("<[^>]+>", "", heading).split())
+    assert article("<title>Ferry is back</title>", f"<h1>{heading}</h1>").title == (title or whole)
 
 
 @pytest.mark.parametrize(
-    ("kind", "title"),
-    [("NewsArticle", "Ferry sails again after a year away"), ("BlogPosting", "Harbour ferry returns on Monday")],
+    ("heading", "head"),
+    [
+        ('<span class="kicker">Harbour ferry</span><span>: </span>Back after a year', "<title>{} | Quay</title>"),
+        ('<span class="kicker">Harbour ferry:</span><span>Back after a year</span>', "<title>{} - Regional</title>"),
+        ('<span class="kicker">Harbour ferry: </span>Back after a year', '<meta property="og:title" content="{}">'),
+    ],
 )
-def test_json_ld_and_opengraph_together_beat_the_heading_only_on_news(kind: str, title: str) -> None:
-    head = '<meta property="og:title" content="Ferry sails again after a year away">'
-    head += ld(f'{{"@type":"{kind}","headline":"Ferry sails again after a year away"}}')
-    assert article(head, "<h1>Harbour ferry returns on Monday</h1>").title == title
+def test_a_kicker_stays_where_the_pages_head_has_it(heading: str, head: str) -> None:
+    title = "Harbour ferry: Back after a year"
+    assert article(head.format(title), f"<h1>{heading}</h1>").title == title
+
+
+def test_a_kicker_that_others_part_from_the_headline_and_the_page_runs_into_it_goes() -> None:
+    head = '<meta property="og:title" content="Harbour ferry: Service returns after a year">'
+    heading = '<h1><span class="kicker">Harbour ferry</span> Service returns after a year</h1>'
+    assert article(head, heading).title == "Service returns after a year"
+
+
+CRUMBS = "<nav><a href=/>Quay</a> <h1>Ferry 2025: when it sails and what it costs</h1></nav>"
+SHARED = '<meta property="og:title" content="Harbour ferry returns after a year">'
+
+
+@pytest.mark.parametrize(
+    "heading",
+    [
+        "<h2>Harbour ferry returns after a year</h2>",
+        "<h3>Harbour ferry returns after a year</h3>",
+        "<h2>News</h2><h2><span>Transport</span> Harbour ferry returns after a year</h2>",
+        "<h2>Harbour ferry returns after a year <small>4 March</small></h2>",
+    ],
+)
+def test_where_the_breadcrumb_has_the_h1_the_headline_is_the_heading_that_machines_are_told(heading: str) -> None:
+    linked = ld('{"@type":"NewsArticle","headline":"Harbour ferry returns after a year"}')
+    for head in (SHARED, linked):
+        assert article(head, CRUMBS + heading).title == "Harbour ferry returns after a year"
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "<h2>More of the harbour</h2>",
+        "<h2>Harbour ferry returns after a year, and what its owner says</h2>",
+        "<ul><li><h3><a href=/a>Harbour ferry returns after a year</a></h3></ul>",
+        "<a href=/a><h3>Harbour ferry returns after a year</h3></a>",
+        "<aside><h3>Harbour ferry returns after a year</h3></aside>",
+        "<div hidden><h2>Harbour ferry returns after a year</h2></div>",
+    ],
+)
+def test_a_teaser_is_not_the_headline_for_what_machines_are_told(elsewhere: str) -> None:
+    shown = "Ferry 2025: when it sails and what it costs"
+    assert article(SHARED, CRUMBS, PROSE + elsewhere).title == shown
+    assert (
+        article(SHARED, f"<header><h2>Harbour ferry returns after a year</h2></header><h1>{shown}</h1>").title == shown
+    )
+
+
+@pytest.mark.parametrize(
+    ("shown", "told"),
+    [
+        ("Harbour ferry returns after a year, and what its owner says", "Harbour ferry returns after a year"),
+        ("Harbour ferry returns after a year", "Transport: Harbour ferry returns after a year"),
+        ("Harbour ferry returns after a year", "Ferry & harbour"),
+    ],
+)
+def test_a_heading_that_says_less_or_the_same_is_not_against_the_h1(shown: str, told: str) -> None:
+    head = f'<meta property="og:title" content="{told}">'
+    assert article(head, f"<h1>{shown}</h1><h2>{told}</h2>").title == shown
+
+
+def test_a_short_chinese_headline_is_one() -> None:
+    head = '<meta property="og:title" content="停航一年港口渡轮复航">'
+    crumbs = "<nav><h1>渡轮最新时刻表票价查询攻略大全</h1></nav>"
+    assert article(head, crumbs + "<h2>停航一年港口渡轮复航</h2>").title == "停航一年港口渡轮复航"
+    assert article(head, "<h1>快讯｜停航一年港口渡轮复航</h1>").title == "停航一年港口渡轮复航"
+
+
+@pytest.mark.parametrize(
+    ("nodes", "news"),
+    [
+        ('{"@type":"NewsArticle",%s}', True),
+        ('{"@type":"NewsArticle",%s, broken}', True),
+        ('[{"@type":"WebPage"},{"@type":["Article","NewsArticle"],%s}]', True),
+        ('{"@type":"LiveBlogPosting",%s}', True),
+        ('{"@type":"BlogPosting",%s}', False),
+        ('[{"@type":"NewsArticle","datePublished":"2025-03-04"},{"@type":"BlogPosting",%s}]', False),
+        ('[{"@type":"BlogPosting",%s},{"@type":"NewsArticle","headline":"Town hall sold"}]', False),
+    ],
+)
+def test_json_ld_and_opengraph_together_beat_the_heading_only_on_news(nodes: str, news: bool) -> None:
+    told, shown = "Ferry sails again after a year away", "Harbour ferry returns on Monday"
+    head = f'<meta property="og:title" content="{told}">' + ld(nodes % f'"headline":"{told}"')
+    assert article(head, f"<h1>{shown}</h1>").title == (told if news else shown)
 
 
 def test_parts_of_a_heading_do_not_run_into_each_other() -> None:

@@ -103,6 +103,15 @@ def test_an_appeal_for_support_within_the_body_is_left_out() -> None:
     assert "two coins" not in found
 
 
+@pytest.mark.parametrize(
+    "stamp", ["<time>19:48</time><b>Ada Brook</b>", "<time>21 mins ago</time><b>11:48 Ada Brook</b>"]
+)
+def test_when_an_entry_of_a_live_ticker_was_written_is_not_its_text(stamp: str) -> None:
+    found = text(f"<article><h1>{TITLE}</h1>{PROSE}<p>{stamp}</p>{PROSE}<p>12:30 the boat sails</p>{PROSE}</article>")
+    assert "Ada Brook" not in found
+    assert "12:30 the boat sails" in found
+
+
 def test_a_post_of_one_line_is_told_by_its_boxs_name_from_the_pages_terms() -> None:
     menu = "".join(f"<li><a href=/{n}>Ferries and boats, part {n}</a></li>" for n in range(60))
     terms = "<div><p>Whoever books a passage may return the ticket within a day of having bought it.</p></div>"

@@ -84,7 +84,7 @@ FURNITURE = re.compile(
     r"▲).{0,60}$|.{0,30}\d{4}[年-]\d{1,2}[月-]\d{1,2}日?.{0,12}\d{1,2}:\d{2}.{0,40}$|©|copyright ©|"
     r"all rights reserved|"
     # When and by whom an entry of a live ticker was written; the page has no space between.
-    r"\d{1,2}:\d{2}[^\W\d].{0,50}$|\d{1,2} (?:min(?:ute)?s?|hours?) ago\b.{0,50}$|"
+    r"\d{1,2}:\d{2}[^\W\d].{0,50}$|\d{1,2} (?:min(?:ute)?s?|hours?) ago.{0,50}$|"
     # What stands where a foreign player or post isn't shown before the reader agrees.
     r"empfohlener (?:redaktioneller|externer) inhalt|an dieser stelle find(?:est du|en sie) .{0,60}inhalt|"
     r"(?:du kannst ihn dir|sie können ihn sich) mit einem klick|.{2,20}-inhalte? (?:erlauben|anzeigen|laden|zulassen)|"

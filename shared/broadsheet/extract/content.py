@@ -14,9 +14,10 @@ from broadsheet.extract.signs import (
     DISCARD_ROLES,
     DISCARD_TAGS,
     DISCARD_WORDS,
-    DISCLAIMER,
+    DISCLAIMERS,
     FACTS,
     FURNITURE,
+    FURNITURE_STARTS,
     LEAD_WORDS,
     PICTURE_WORDS,
 )
@@ -59,6 +60,7 @@ _MOST_CAPTIONS = 2
 _CAPTIONS_SHARE = 0.15
 _LEAD_KINDS = frozenset(["paragraph", "heading", "quote", "cell", "list"])
 _LONGEST_FURNITURE = 400
+_LONGEST_TEASER = 160
 _NEVER_CONTAINERS = frozenset(
     ["p", "li", "ul", "ol", "blockquote", "td", "tr", "h1", "h2", "h3", "h4", "pre", "dl", "dd"]
 )
@@ -458,10 +460,19 @@ def _home(box: Box) -> Home:
 
 def is_furniture(line: Line) -> bool:
     """Whether a line is one of those that stand among paragraphs but are not the article's."""
-    if len(line.text) > _LONGEST_FURNITURE:
+    text = line.text
+    if len(text) > _LONGEST_FURNITURE:
         return False
     return (
-        bool(FURNITURE.match(line.text))
-        or (line.text.endswith(")") and bool(CREDITED.search(line.text)))
-        or (not line.text.isascii() and bool(DISCLAIMER.search(line.text)))
+        _begins_as_furniture(text.casefold())
+        or bool(FURNITURE.match(text))
+        or (text.endswith(")") and bool(CREDITED.search(text)))
+        or (not text.isascii() and any(phrase in text for phrase in DISCLAIMERS))
     )
+
+
+def _begins_as_furniture(text: str) -> bool:
+    if not text.startswith(FURNITURE_STARTS):
+        return False
+    rest = max((text[len(start) :] for start in FURNITURE_STARTS if text.startswith(start)), key=len)
+    return len(rest) <= _LONGEST_TEASER and not (rest and (rest[0].isalnum() or rest[0] == "_"))

@@ -5,12 +5,14 @@
 Runs in an environment of its own that holds the peers beside what the layer carries (requirements/peers.txt). The pages
 and the scorer lie beside the checkout (../shared). Ours goes the generic path, without publisher rules. Each extractor
 goes once over a file in a process of its own; languages with ten pages or more get a row of their own. `ms` and `p99`
-are CPU time a page, in milliseconds, `/t` the same as a share of trafilatura's, `import` in seconds.
+are CPU time a page, in milliseconds, `/t` the same as a share of trafilatura's, `import` in seconds, as the scorer
+takes it: once, by the clock. The last line has the middle one of many.
 """
 
 import argparse
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -39,6 +41,7 @@ PEERS = (
     "peers:justext",
     "peers:gne",
 )
+IMPORTS = 15
 COLUMNS = ("f1", "p", "r", "title", "inst", "day", "auth")
 FEWEST_PAGES = 10
 
@@ -62,6 +65,7 @@ def main() -> int:
         for title, part in parts(name, rows):
             print_table(title, part, results, scorer)
         print_census(rows)
+    print_imports()
     return 0
 
 
@@ -118,6 +122,22 @@ def print_table(name: str, rows: list[dict[str, Any]], results: dict[str, dict[s
             figures += f"{row[column]:{form}}" + (f"{row[column] / yard[column]:7.2f}" if yard else " " * 7)
         print(f"{row['name']:22}{figures}{row['empty']:7d}{row['err']:7d}")
     sys.stdout.flush()
+
+
+def print_imports() -> None:
+    """CPU time of our import and of the yardstick's, in turns, each in a fresh process with its bytecode at hand."""
+    taken: dict[str, list[float]] = {"broadsheet.extract": [], YARDSTICK: []}
+    clock = "import time; start = time.process_time(); import {}; print(time.process_time() - start)"
+    with tempfile.TemporaryDirectory() as bytecode:
+        env = {**os.environ, "PYTHONPATH": str(HERE.parents[2] / "shared"), "PYTHONPYCACHEPREFIX": bytecode}
+        env.pop("PYTHONDONTWRITEBYTECODE", None)
+        for _ in range(IMPORTS + 1):
+            for module, times in taken.items():
+                command = [sys.executable, "-c", clock.format(module)]
+                times.append(float(subprocess.run(command, env=env, capture_output=True, text=True, check=True).stdout))
+    # The first wrote the bytecode.
+    ours, theirs = (1000 * statistics.median(times[1:]) for times in taken.values())
+    print(f"\nimport: {ours:.0f} ms, {YARDSTICK} {theirs:.0f} ms, a share of {ours / theirs:.2f}")
 
 
 def print_census(rows: list[dict[str, Any]]) -> None:

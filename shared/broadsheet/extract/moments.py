@@ -33,6 +33,8 @@ _MODIFIED_META = (
     "lastmod",
     "modified",
 )
+# hAtom's class and its successor's in h-entry (microformats.org).
+_HATOM = frozenset(["published", "dt-published"])
 _DATE_CLASS = re.compile(r"date|time|publish|posted|pubtime|datum|zeit", re.IGNORECASE)
 _DATE_IN_URL = re.compile(r"/(20\d{2})[/-]?(0[1-9]|1[0-2])[/-]?(0[1-9]|[12]\d|3[01])(?:/|[-_]|\b)")
 _DATE_IN_SCRIPT = re.compile(
@@ -48,6 +50,8 @@ _LONGEST_SENTENCE = 140
 _MOST_MARKED = 20
 _YEAR = re.compile(r"20\d\d|\d\d?[./]\d\d?[./]\d\d")
 _FIRST_LINE = re.compile(r"(?:originally|first) (?:published|posted|appeared)", re.IGNORECASE)
+_COMMENTS = frozenset(["comment", "comments"])
+_DATELINE = re.compile(r"\d{1,2}\.\d{1,2}\.20\d\d\b")
 _LABEL = re.compile(
     r"(?:datum|date|published|posted|veröffentlicht|erstellt|publié|fecha|data|发布|發布|时间|日期)\b", re.IGNORECASE
 )
@@ -61,11 +65,14 @@ Heard = list[tuple[Claim, Moment]]
 def published(data: Structured, page: Page, text: str, url: str, habits: Habits) -> Verdict:
     """When the article first appeared; what readers see is asked only if the page tells machines nothing."""
     heard: Heard = []
-    for key in ("datePublished", "dateCreated", "uploadDate"):
-        for node in data.nodes[:3] or data.others[:20]:
+    nodes = data.nodes[:3] or data.others[:20]
+    for key in ("datePublished", "dateCreated"):
+        for node in nodes:
             _hear(heard, strings(node.get(key))[:1], ("json-ld", key), habits)
     for name in _PUBLISHED_META:
         _hear(heard, data.meta.get(name, [])[:1], ("meta", name), habits)
+    for node in nodes:
+        _hear(heard, strings(node.get("uploadDate"))[:1], ("json-ld", "uploadDate"), habits)
     _hear(heard, data.itemprops.get("datepublished", [])[:1], ("microdata", "datePublished"), habits)
     if not heard:
         _marked(heard, page.boxes[0].element, habits)
@@ -114,7 +121,11 @@ def _unless_shown_earlier(verdict: Verdict, page: Page, habits: Habits) -> Verdi
         if _is_date_line(line, _LONGEST_DATE) and not _MODIFIED_LINE.search(line.text):
             _hear(shown, [line.text], ("html", _place(line.box)), habits)
     for spoken, moment in shown[:1]:
-        if moment.at.date() < verdict.value.date() and verdict.value - moment.at > timedelta(hours=12):
+        told = verdict.value.date()
+        # 11/01 is told as the first of November: what isn't sure to be earlier is not.
+        if (moment.at.day, moment.at.month) == (told.month, told.day):
+            break
+        if moment.at.date() < told and verdict.value - moment.at > timedelta(hours=12):
             return Verdict((*verdict.claims, spoken), spoken, "the page shows an earlier day than it tells machines")
     return verdict
 
@@ -132,7 +143,7 @@ def _marked(heard: Heard, root: Element, habits: Habits) -> None:
         tag, mark = element.tag, element.get("itemprop")
         if tag == "h1":
             headline = headline or place
-        elif (tag == "time" or mark == "datePublished") and len(found) < _MOST_MARKED:
+        elif (tag == "time" or mark == "datePublished" or _is_hatom(element)) and len(found) < _MOST_MARKED:
             if _MODIFIED_WORDS.search(f"{element.get('class') or ''} {mark or ''}"):
                 continue
             said: Heard = []
@@ -145,23 +156,29 @@ def _marked(heard: Heard, root: Element, habits: Habits) -> None:
         heard += said
 
 
+def _is_hatom(element: Element) -> bool:
+    return not _HATOM.isdisjoint((element.get("class") or "").split())
+
+
 def _visible(heard: Heard, page: Page, habits: Habits) -> None:
     """A date readers see in a short line: one whose class speaks of dates, one beside the headline, one with a label,
-    then any."""
+    one that a paragraph begins with, then any."""
     headline = _headline(page) or 0
-    near = [line for line in page.lines[max(0, headline - 8) : headline + 40] if _is_date_line(line, _LONGEST_SENTENCE)]
+    comments = _in_comments(page)
+    around = [line for line in page.lines[max(0, headline - 8) : headline + 40] if line.box not in comments]
+    near = [line for line in around if _is_date_line(line, _LONGEST_SENTENCE)]
     near.sort(key=lambda line: not _FIRST_LINE.search(line.text))
     first_days = [line for line in near if not _MODIFIED_LINE.match(line.text)]
-    short = [line for line in page.lines if _is_date_line(line, _LONGEST_LINE)]
+    short = [line for line in page.lines if _is_date_line(line, _LONGEST_LINE) and line.box not in comments]
     candidates = chain(
-        (line for line in first_days if any(_DATE_CLASS.search(name) for name in line.box.names)),
-        (line for line in first_days if len(line.text) <= _LONGEST_LINE),
-        (line for line in short if _LABEL.match(line.text)),
-        near,
-        short,
+        ((line, line.text) for line in first_days if any(_DATE_CLASS.search(name) for name in line.box.names)),
+        ((line, line.text) for line in first_days if len(line.text) <= _LONGEST_LINE),
+        ((line, line.text) for line in short if _LABEL.match(line.text)),
+        ((line, dateline[0]) for line in around if (dateline := _DATELINE.match(line.text))),
+        ((line, line.text) for line in chain(near, short)),
     )
-    for line in candidates:
-        _hear(heard, [line.text], ("html", _place(line.box)), habits)
+    for line, said in candidates:
+        _hear(heard, [said], ("html", _place(line.box)), habits)
         if heard:
             return
 
@@ -172,6 +189,14 @@ def _headline(page: Page) -> int | None:
 
 def _is_date_line(line: Line, longest: int) -> bool:
     return 6 <= len(line.text) <= longest and "©" not in line.text and bool(_YEAR.search(line.text))
+
+
+def _in_comments(page: Page) -> set[Box]:
+    found: set[Box] = set()
+    for box in page.boxes:
+        if box.parent in found or not box.words.isdisjoint(_COMMENTS):
+            found.add(box)
+    return found
 
 
 def _place(box: Box) -> str:

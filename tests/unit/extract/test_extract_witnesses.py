@@ -85,6 +85,57 @@ def test_a_name_is_found_beside_what_is_all_label(label: str) -> None:
     assert found.provenance["authors"].kind == "html"
 
 
+@pytest.mark.parametrize(
+    ("head", "top", "body"),
+    [
+        pytest.param(
+            ld('{"@type":"WebPage","video":1}')
+            + ld('[{"@type":"VideoPosting","uploadDate":"2019-01-02"}]')
+            + '<meta property="article:published_time" content="2025-03-04">',
+            "",
+            PROSE,
+            id="a video is older",
+        ),
+        pytest.param(
+            "",
+            "<h1>Ferry returns</h1><p>By Ada Brook <span class='published'>4 March 2025</span></p>",
+            PROSE + "<p class=post-date>2 May 2019</p>",
+            id="hAtom",
+        ),
+        pytest.param(
+            ld('{"@type":"NewsArticle","datePublished":"2025-03-04T09:00:00Z"}'),
+            "<p>04/03/2025</p><h1>Ferry</h1>",
+            PROSE,
+            id="day and month may be swapped",
+        ),
+        pytest.param(
+            "",
+            "<h1>Ferry returns</h1>",
+            "<p>04.03.2025 – The ferry sails again"
+            + ", and so on" * 20
+            + "</p>"
+            + PROSE * 12
+            + "<p>Ferry since 02.05.2019</p>",
+            id="dateline",
+        ),
+        pytest.param(
+            "",
+            "<h1>Ferry returns</h1>",
+            "<p>04.03.2025 – The ferry sails again"
+            + ", and so on" * 20
+            + "</p>"
+            + PROSE
+            + "<div id=comments><div><p>Ada, 02.05.2025</p></div></div>",
+            id="a comment's date",
+        ),
+    ],
+)
+def test_the_day_is_the_articles(head: str, top: str, body: str) -> None:
+    found = article(head, top, body).published_at
+    assert found is not None
+    assert found.date().isoformat() == "2025-03-04"
+
+
 def test_the_address_gives_the_day_if_nothing_else_does() -> None:
     found = article(url="https://quay.example/2025/03/04/ferry")
     assert found.published_at == datetime(2025, 3, 4, tzinfo=UTC)

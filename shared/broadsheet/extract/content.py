@@ -20,6 +20,7 @@ from broadsheet.extract.signs import (
     FURNITURE_STARTS,
     LEAD_WORDS,
     PICTURE_WORDS,
+    STAMP,
 )
 from broadsheet.extract.titles import folded
 from broadsheet.extract.tree import LARGE_PART
@@ -36,10 +37,11 @@ _LEAST_SHARE = 0.5
 _HARDLY_ANY = 0.1
 # Of several `article` elements, the one with the headline counts from this share of the page's prose (.1 to .3 alike).
 _OWN_SHARE = 0.2
-# Characters of prose: the least of a story beside a notice on cookies, whatever that has, and the share of a page's
-# beside a footer or an aside that has the larger part (.1 to .5 alike).
-_SHORT_STORY = 300
+# What a page may have more of than of the story; the least share of its prose that is the story then (.1 to .3 alike).
+_BESIDE_TAGS = frozenset(["aside", "footer", "nav"])
 _LEAST_BESIDE = 0.3
+# Of the prose around it; a body that is one paragraph has all of it.
+_MOST_OF_IT = 0.5
 # If dropping leaves less of the prose than this, the names on this page mean something else.
 _TOO_LITTLE_LEFT = 0.05
 _DISCARDED = DISCARD_NAMES | DISCARD_ROLES
@@ -60,6 +62,8 @@ _MOST_CAPTIONS = 2
 _CAPTIONS_SHARE = 0.15
 _LEAD_KINDS = frozenset(["paragraph", "heading", "quote", "cell", "list"])
 _LONGEST_FURNITURE = 400
+# More is a book in a heading's tag.
+_LONGEST_HEADING = 1_000
 _LONGEST_TEASER = 160
 _NEVER_CONTAINERS = frozenset(
     ["p", "li", "ul", "ol", "blockquote", "td", "tr", "h1", "h2", "h3", "h4", "pre", "dl", "dd"]
@@ -85,13 +89,14 @@ class Finder:
         self.dense = han_and_kana(sample) > 0.2 * len(sample)
         self.prose_length = 25 if self.dense else 60
         self.short_length = 12 if self.dense else 30
+        # Beside a notice on cookies; a brief has as much.
+        self.short_story = 120 if self.dense else 300
         # Shares of the body, chosen among 0.02 to 0.5: Chinese templates keep all paragraphs in boxes of one name.
         self.longest_tail = 0.5 if self.dense else 0.1
         self._tell_captions()
         self.prose = [self._is_prose(line) for line in page.lines]
-        self.headlines = [
-            i for i, line in enumerate(page.lines) if line.kind == "heading" and folded(line.text) == self.title
-        ]
+        self.headlines = [i for i, line in enumerate(page.lines) if line.kind == "heading" and self._has_title(line)]
+        self.bodies = [box.first for box in page.boxes if box.tag == "article" or box.names & BODY_NAMES]
         # Boxes dropped by themselves, and those within them.
         self.dropped: set[Box] = set()
         self.hidden: set[Box] = set()
@@ -132,8 +137,11 @@ class Finder:
 
     def find(self) -> Finding:
         self._sum_prose()
-        self._drop(self._drops())
+        drops = self._drops()
+        self._drop({box for box in drops if box.words & CONSENT_WORDS})
+        self._sum_prose()
         everything = self.page.boxes[0].prose
+        self._drop(drops)
         self._sum_prose()
         if self.page.boxes[0].prose < _TOO_LITTLE_LEFT * everything:
             self._drop(set())
@@ -248,16 +256,13 @@ class Finder:
 
     def _stands_apart(self, box: Box) -> bool:
         """Whether a box that is much of the page is none of the article all the same, such as a notice on cookies that
-        is longer than the story: it holds no headline, and what is left without it is enough to be a story."""
+        is longer than the story: neither headline nor body is in it, and what is left without it may be the story."""
         whole = self.page.boxes[0].prose
         if box.words & CONSENT_WORDS:
-            enough = whole - box.prose >= _SHORT_STORY
+            alone = whole - box.prose >= self.short_story and not _article(box)
         else:
-            enough = box.tag in DISCARD_TAGS and whole - box.prose >= _LEAST_BESIDE * whole
-        return enough and not self._holds_headline(box)
-
-    def _holds_headline(self, box: Box) -> bool:
-        return bisect_left(self.headlines, box.first) < bisect_left(self.headlines, box.last)
+            alone = box.tag in _BESIDE_TAGS and whole - box.prose >= _LEAST_BESIDE * whole
+        return alone and not _any_within(self.headlines, box) and not _any_within(self.bodies, box)
 
     def _is_dropped(self, box: Box | None, until: Box | None = None, spare: frozenset[str] = frozenset()) -> bool:
         """Whether a box or one around it, up to a chosen box, is dropped; `spare` are tags that don't count."""
@@ -274,7 +279,7 @@ class Finder:
         top = boxes[0]
         articles = [box for box in boxes if box.tag == "article" and box.prose >= _OWN_SHARE * top.prose]
         # Of several, the others are the next to read.
-        own = [box for box in articles if self._holds_headline(box)] if len(articles) > 1 else []
+        own = [box for box in articles if _any_within(self.headlines, box)] if len(articles) > 1 else []
         scope = max(own, key=lambda box: (box.prose, -box.depth), default=top)
         least = 0.4 * scope.prose
         known = [
@@ -282,7 +287,8 @@ class Finder:
             for box in boxes
             if box.prose >= least
             and box.names & BODY_NAMES
-            and box.tag != "p"
+            # What follows the first block in a `p` stands after it: the parser, as HTML has it, ends the `p` there.
+            and (box.tag != "p" or box.prose >= _MOST_OF_IT * scope.prose)
             and box not in self.hidden
             and self._is_within(box, scope)
         ]
@@ -390,8 +396,21 @@ class Finder:
 
     def _is_headline(self, line: Line, kept: list[Line]) -> bool:
         """Whether a heading is the article's own, perhaps with a kicker before it."""
+        if len(line.text) > _LONGEST_HEADING:
+            return False
         text = folded(line.text)
         return text == self.title or (not kept and (line.box.tag == "h1" or (bool(self.title) and self.title in text)))
+
+    def _has_title(self, line: Line) -> bool:
+        if not self.title or len(line.text) > _LONGEST_HEADING:
+            return False
+        text = folded(line.text)
+        return text == self.title or (line.box.tag == "h1" and self.title in text)
+
+
+def _any_within(places: list[int], box: Box) -> bool:
+    """Whether any of some lines, in order, is in a box: without a look at each line, for boxes lie in one another."""
+    return bisect_left(places, box.first) < bisect_left(places, box.last)
 
 
 def _is_sentence(line: Line) -> bool:
@@ -466,6 +485,7 @@ def is_furniture(line: Line) -> bool:
     return (
         _begins_as_furniture(text.casefold())
         or bool(FURNITURE.match(text))
+        or (line.kind in ("paragraph", "list") and bool(STAMP.match(text)))
         or (text.endswith(")") and bool(CREDITED.search(text)))
         or (not text.isascii() and any(phrase in text for phrase in DISCLAIMERS))
     )

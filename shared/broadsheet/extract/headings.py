@@ -7,17 +7,21 @@ import msgspec
 
 from broadsheet.extract import titles
 from broadsheet.extract.lines import words_in
-from broadsheet.extract.signs import BESIDE_WORDS
+from broadsheet.extract.signs import BESIDE_WORDS, HEADLINE_WORDS, LABEL_WORDS
 from broadsheet.extract.tree import Element
 
-# Of the h1 elements of 1,500 real pages none has more than twelve elements, and one more characters, a page's whole
-# text. Headings that lie in each other with a book in the innermost would be read once for each.
-_MOST_ELEMENTS = 64
-_LONGEST = 4_000
+# Of a page's headings, of the elements in one, of those whose names count, of its characters with and without the white
+# space between: 1,500 real pages have no h1 of more than twelve elements. Pages that are all headings, one in another
+# with a book in the innermost, would be read once for each.
 _MOST_READ = 60
+_MOST_ELEMENTS = 1_000
+_MOST_NAMED = 64
+_LONGEST_SOURCE = 4_000
+_LONGEST = 400
+# A class of half a megabyte is an attack.
 _LONGEST_CLASS = 500
 _BESIDE_TAGS = frozenset(["small", "time"])
-# What may join a kicker to its headline.
+# What may join a kicker to its headline, and what it may end with if nothing does.
 _JOINTS = " :：|｜/／·•–—-"
 _ENDS = ":!?"
 # Where teasers are, and the names of boxes.
@@ -38,21 +42,28 @@ def main(root: Element) -> Iterator[Heading]:
 
 
 def minor(root: Element, after: Element | None) -> Iterator[Heading]:
-    """Those of its h1, h2 and h3 from another heading on, or all if there is none, that are no links or teasers."""
+    """Those of its h1, h2 and h3 after another heading, or all if there is none, that are no links or teasers."""
     elements: Iterable[Element] = root.iter("h1", "h2", "h3")
     if after is not None:
-        elements = dropwhile(lambda element: element is not after, elements)
-    for heading in _read(elements):
-        if not _is_elsewhere(heading.element):
-            yield heading
+        elements = islice(dropwhile(lambda element: element is not after, elements), 1, None)
+    return (heading for heading in _read(elements) if not _is_elsewhere(heading.element))
 
 
 def _read(elements: Iterable[Element]) -> Iterator[Heading]:
     for element in islice(elements, _MOST_READ):
-        if len(list(islice(element.iter(), _MOST_ELEMENTS + 1))) <= _MOST_ELEMENTS:
-            parts = list(_parts(element, beside=False))
-            if 0 < sum(len(text) for text, _ in parts) <= _LONGEST and (text := _joined(parts)):
-                yield Heading(element, text, _headline(parts) if len(element) else text)
+        size = len(list(islice(element.iter(), _MOST_ELEMENTS + 1)))
+        if size > _MOST_ELEMENTS:
+            continue
+        # Letters that move have an element each, which says nothing of kickers.
+        parts = list(
+            _parts(element, beside=False) if size <= _MOST_NAMED else [(str(t), False) for t in element.itertext()]
+        )
+        if (
+            sum(len(text) for text, _ in parts) <= _LONGEST_SOURCE
+            and (text := _joined(parts))
+            and len(text) <= _LONGEST
+        ):
+            yield Heading(element, text, _headline(parts))
 
 
 def _is_elsewhere(element: Element) -> bool:
@@ -67,12 +78,18 @@ def _parts(element: Element, *, beside: bool) -> Iterator[tuple[str, bool]]:
     if element.text:
         yield element.text, beside
     for child in element:
-        aside = child.tag in _BESIDE_TAGS or not BESIDE_WORDS.isdisjoint(
-            words_in((child.get("class") or "")[:_LONGEST_CLASS])
-        )
-        yield from _parts(child, beside=beside or aside)
+        yield from _parts(child, beside=beside or _is_beside(child))
         if child.tail:
             yield child.tail, beside
+
+
+def _is_beside(element: Element) -> bool:
+    words = words_in((element.get("class") or "")[:_LONGEST_CLASS])
+    return (
+        element.tag in _BESIDE_TAGS
+        or not words.isdisjoint(BESIDE_WORDS)
+        or (not words.isdisjoint(LABEL_WORDS) and words.isdisjoint(HEADLINE_WORDS))
+    )
 
 
 def _headline(parts: list[tuple[str, bool]]) -> str:

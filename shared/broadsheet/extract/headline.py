@@ -1,7 +1,7 @@
 """Which of a page's titles is the headline."""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 from broadsheet.extract import headings, titles
@@ -10,9 +10,9 @@ from broadsheet.extract.headings import Heading
 from broadsheet.extract.structured import Structured, is_news, strings
 from broadsheet.extract.tree import Element
 
-# Of the h1 elements of a page; of their characters.
+# Of the h1 elements of a page; of the characters of a title that is compared.
 _MOST = 8
-_LONGEST = 400
+_LONGEST = 800
 
 
 def title(data: Structured, root: Element, site_names: list[str]) -> Verdict:
@@ -25,60 +25,69 @@ def title(data: Structured, root: Element, site_names: list[str]) -> Verdict:
     breadcrumb, and print the headline as an h2: of 18 titles told machines that repeat an h2 against the h1, ten are
     right and the h1 six times, four of them one publisher's.
     """
-    names = {titles.folded(name) for name in site_names}
     told = list(_told(data))
     machine = [Claim(titles.without_site(c.value, site_names), c.witness) for c in told]
     machine = [c for c in machine if titles.folded(c.value)]
-    said = [_plain(c.value) for c in machine]
-    printed = [
-        (heading, claim(titles.without_site(text, site_names), "html", "h1")) for heading, text in _printed(root, said)
-    ]
-    heard = (*(c for _, c in printed), *told)
-    printed = [(heading, c) for heading, c in printed if titles.folded(c.value) not in names]
+    printed = {
+        heading: claim(titles.without_site(text, site_names), "html", "h1")
+        for heading, text in _printed(root, [c.value for c in machine])
+    }
+    heard = (*printed.values(), *told)
+    names = {titles.folded(name) for name in site_names}
+    printed = {heading: c for heading, c in printed.items() if titles.folded(c.value) not in names}
     if not machine:
-        return first([c for _, c in printed], "the first headline on the page")
+        return first(list(printed.values()), "the first headline on the page")
     by_key = {c.witness.key: c for c in reversed(machine)}
     linked, shared = by_key.get("headline"), by_key.get("og:title")
-    best, heading = max(
-        printed, key=lambda pair: max(titles.sameness(pair[1].value, m.value) for m in machine), default=(None, None)
-    )
-    if heading and len(printed) > 1 and max(titles.likeness(heading.value, m.value) for m in machine) < 0.5:
-        best = heading = None
-    against = [c for c in (shared, linked) if c and _says_otherwise(c.value, heading.value if heading else "")]
+    best = _most_alike(printed, machine)
+    shown = printed[best] if best else None
+    against = [c for c in (shared, linked) if c and _says_otherwise(c.value, shown.value if shown else "")]
     if repeated := _repeated(root, best, against):
         return Verdict(heard, repeated, "another heading of the page says the same, against its h1")
-    if heading and _is_plausible(heading, machine):
-        if (
-            linked
-            and shared
-            and is_news(next(node for node in data.nodes if node.get("headline")))
-            and titles.folded(linked.value) == titles.folded(shared.value) != titles.folded(heading.value)
-        ):
+    if not shown or not _is_plausible(shown, machine):
+        return Verdict(heard, linked or shared or machine[0], "no headline on the page resembles what its head says")
+    if linked and shared and _calls_itself_news(data):
+        told_alike = titles.folded(linked.value) == titles.folded(shared.value)
+        if told_alike and titles.folded(shared.value) != titles.folded(shown.value):
             return Verdict(heard, shared, "JSON-LD and OpenGraph agree against the page's headline")
-        if shared and _ends(heading.value, shared.value):
-            return Verdict(heard, shared, "the page's headline without the kicker before it")
-        for other in (linked, shared):
-            if other and _differ_in_spaces(other.value, heading.value):
-                return Verdict(heard, other, "the headline readers see; its parts may have no space between")
-        return Verdict(heard, heading, "the headline readers see")
-    return Verdict(heard, linked or shared or machine[0], "no headline on the page resembles what its head says")
+    if shared and _ends(shown.value, shared.value):
+        return Verdict(heard, shared, "the page's headline without the kicker before it")
+    for other in (linked, shared):
+        if other and _differ_in_spaces(other.value, shown.value):
+            return Verdict(heard, other, "the headline readers see; its parts may have no space between")
+    return Verdict(heard, shown, "the headline readers see")
 
 
-def _printed(root: Element, said: list[str]) -> Iterator[tuple[Heading, str]]:
-    """The page's first main headings and their headlines: with what stands beside these only if the page's head has it
-    so, or begins so and goes on with what may be the site's name."""
+def _most_alike(printed: dict[Heading, Claim], machine: list[Claim]) -> Heading | None:
+    """The main heading most like anything told machines; of several, none if even that is unlike all."""
+
+    def most(measure: Callable[[str, str], float], heading: Heading) -> float:
+        return max(measure(printed[heading].value, m.value) for m in machine)
+
+    best = max(printed, key=lambda heading: most(titles.sameness, heading), default=None)
+    if best and len(printed) > 1 and most(titles.likeness, best) < 0.5:
+        return None
+    return best
+
+
+def _calls_itself_news(data: Structured) -> bool:
+    return is_news(next(node for node in data.nodes if strings(node.get("headline"))))
+
+
+def _printed(root: Element, told: list[str]) -> Iterator[tuple[Heading, str]]:
+    """The page's first main headings and their headlines; what stands beside one stays if the page's head has it so, or
+    begins so and goes on with what may be the site's name."""
+    said = [_plain(text) for text in told]
     for heading in islice(headings.main(root), _MOST):
-        whole = any(title.startswith(_plain(heading.text)) for title in said)
-        text = heading.text if whole else heading.headline
-        if len(text) < _LONGEST:
-            yield heading, text
+        whole = any(text.startswith(_plain(heading.text)) for text in said)
+        yield heading, heading.text if whole else heading.headline
 
 
 def _repeated(root: Element, best: Heading | None, others: list[Claim]) -> Claim | None:
     """The first of some titles that a minor heading says, perhaps after a kicker."""
     if others:
         for heading in headings.minor(root, best.element if best else None):
-            for text in {titles.folded(heading.text), titles.folded(heading.headline)}:
+            for text in (titles.folded(heading.text), titles.folded(heading.headline)):
                 for other in others:
                     if text.endswith(titles.folded(other.value)):
                         return other
@@ -88,7 +97,7 @@ def _repeated(root: Element, best: Heading | None, others: list[Claim]) -> Claim
 def _plain(text: str) -> str:
     """A title as it is compared with its punctuation: a kicker run into the headline is not what others part by a
     colon. Width, case and spaces don't count."""
-    return "".join(unicodedata.normalize("NFKC", text[: 2 * _LONGEST]).casefold().split())
+    return "".join(unicodedata.normalize("NFKC", text[:_LONGEST]).casefold().split())
 
 
 def _told(data: Structured) -> Iterator[Claim]:

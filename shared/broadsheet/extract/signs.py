@@ -18,14 +18,14 @@ article_txt txt_con p_content textbody zoom articlecontentbody detailcontent con
 # Words in class, id or role that mark what surrounds an article; single words, as split at -, _ and capitals.
 _DISCARD_WORDS = """
 related share sharing social socials comment comments disqus sidebar newsletter subscribe subscription signup promo
-support promotion advert advertisement ads ad adv sponsored sponsor outbrain taboola recommended recommendations
-recommendation recommend breadcrumb breadcrumbs pagination pager navigation nav navbar menu footer masthead cookie
-cookies consent gdpr popup modal byline author authors bio dateline timestamp tags taglist keywords copyright
-disclaimer credit credits caption mostread popular trending teaser teasers readmore seealso upsell donate login
-register print toolbar followus ratings screenreader crosspromo interstitial infobox factbox faktenbox disclosure
-affiliate cta button tooltip player meta shengming statement relread tuijian xiangguan daohang
+promotion advert advertisement ads ad adv sponsored sponsor outbrain taboola recommended recommendations
+recommendation recommend breadcrumb breadcrumbs pagination pager navigation nav navbar menu footer masthead popup
+modal byline author authors bio dateline timestamp tags taglist keywords copyright disclaimer credit credits caption
+mostread popular trending teaser teasers readmore seealso upsell donate login register print toolbar followus
+ratings screenreader crosspromo interstitial infobox factbox faktenbox disclosure affiliate cta button tooltip
+player meta shengming statement relread tuijian xiangguan daohang
 """
-# Of these, the words of boxes that ask for consent.
+# The same for what asks for consent, which may be longer than the story.
 _CONSENT_WORDS = "cookie cookies consent gdpr"
 # Words that mark the standfirst.
 _LEAD_WORDS = """
@@ -33,20 +33,24 @@ lead lede standfirst dek deck chapo chapeau vorspann intro introduction subtitle
 ingress abstract
 """
 
-# Words of what stands beside the headline in its heading: kickers, sections, dates, second lines.
+# Words of what stands beside the headline in its heading: kickers, dates, second lines; and labels and sections, unless
+# the same name says that it is the headline.
 _BESIDE_WORDS = """
-kicker eyebrow overline topline roofline dachzeile toptitle subtitle subhead subheading subheadline topic label section
-category descriptor prefix date
+kicker eyebrow overline topline roofline dachzeile toptitle subtitle subhead subheading subheadline date
 """
+_LABEL_WORDS = "topic label section category descriptor prefix"
+_HEADLINE_WORDS = "headline heading title"
 
 # Words of the boxes that hold a picture and what it shows.
 _PICTURE_WORDS = "image images photo photos picture bild foto media img"
 
 BODY_NAMES = frozenset(_BODY_NAMES.split())
 CONSENT_WORDS = frozenset(_CONSENT_WORDS.split())
-DISCARD_WORDS = frozenset(_DISCARD_WORDS.split())
+DISCARD_WORDS = CONSENT_WORDS | frozenset(_DISCARD_WORDS.split())
 LEAD_WORDS = frozenset(_LEAD_WORDS.split())
 BESIDE_WORDS = frozenset(_BESIDE_WORDS.split())
+LABEL_WORDS = frozenset(_LABEL_WORDS.split())
+HEADLINE_WORDS = frozenset(_HEADLINE_WORDS.split())
 PICTURE_WORDS = frozenset(_PICTURE_WORDS.split())
 # The last two are MediaWiki's lists of references.
 DISCARD_NAMES = frozenset(
@@ -115,8 +119,6 @@ FURNITURE = re.compile(
     r"相关新闻|延伸阅读|字号|字體|字体|点击|更多精彩|热点推荐)\s*[:：]?|(?:资料图|图为|图：|图片来源|图片说明|"
     r"▲).{0,60}$|.{0,30}\d{4}[年-]\d{1,2}[月-]\d{1,2}日?.{0,12}\d{1,2}:\d{2}.{0,40}$|©|copyright ©|"
     r"all rights reserved|"
-    # When and by whom an entry of a live ticker was written; the page has no space between.
-    r"\d{1,2}:\d{2}[^\W\d].{0,50}$|\d{1,2} (?:min(?:ute)?s?|hours?) ago.{0,50}$|"
     # What stands where a foreign player or post isn't shown before the reader agrees.
     r"empfohlener (?:redaktioneller|externer) inhalt|an dieser stelle find(?:est du|en sie) .{0,60}inhalt|"
     r"(?:du kannst ihn dir|sie können ihn sich) mit einem klick|.{2,20}-inhalte? (?:erlauben|anzeigen|laden|zulassen)|"
@@ -125,6 +127,12 @@ FURNITURE = re.compile(
     # Who took a picture.
     r"(?:image|photo(?:graph)?|picture|foto|bild|bildrechte)s?(?: by| credit|quelle)?\s*:.{2,60}$",
     re.IGNORECASE,
+)
+# When and by whom an entry of a live ticker was written, each in an element of its own and no space between: names, and
+# no sentence, nor an hour with its "PM".
+STAMP = re.compile(
+    r"(?:[01]?\d|2[0-3]):\d{2}(?!(?:[AP]M|Uhr)\b)(?:[A-ZÀ-Þ][\w'’-]*\s?){1,4}$|"
+    r"\d{1,2} (?:min(?:ute)?s?|hours?) ago(?:\d{1,2}:\d{2}.{0,50})?$"
 )
 # How a caption that stands in the text ends: with the picture's credit.
 CREDITED = re.compile(r"\((?:image|photo|picture|foto|bild|credit)s?\s*(?::|by|credit)[^()]{2,60}\)$", re.IGNORECASE)

@@ -6,6 +6,7 @@ from broadsheet.extract import content, extract, titles
 
 PROSE = "<p>The little ferry that carried commuters across the harbour will sail again, its owner said.</p>" * 4
 TITLE = "Harbour ferry returns after a year"
+OTHER = "<p>Nobody knows yet when the lighthouse keeper will come back to his rock, his sister said.</p>"
 
 
 def text(body: str) -> str:
@@ -66,11 +67,20 @@ def test_a_question_about_consent_is_not_the_story() -> None:
 
 
 @pytest.mark.parametrize("notice", ['<div id="onetrust-consent-sdk">{}</div>', "<div class=cookieNotice>{}</div>"])
-def test_a_notice_on_cookies_longer_than_the_story_is_not_the_story(notice: str) -> None:
-    terms = "<p>These cookies allow us and our partners to store information on your device, such as its name.</p>" * 30
-    found = text(f"<div><h1>{TITLE}</h1>{PROSE}</div>" + notice.format(terms))
+@pytest.mark.parametrize("times", [30, 120])
+def test_a_notice_on_cookies_longer_than_the_story_is_not_the_story(notice: str, times: int) -> None:
+    terms = "<p>These cookies allow us and our partners to store information on your device, such as its name.</p>"
+    found = text(f"<nav>{terms}</nav><div><h1>{TITLE}</h1>{PROSE}</div>" + notice.format(terms * times))
     assert "little ferry" in found
     assert "cookies" not in found
+
+
+def test_a_chinese_story_is_shorter_than_the_notice_beside_it() -> None:
+    story = "<p>渡轮公司周三表示，停航一年的港口航线将在下周一恢复，首班船清晨六点开出，票价不变。</p>" * 4
+    terms = "<p>我们和合作伙伴使用这些技术在您的设备上存储和读取信息，以便提供更好的服务和内容。</p>" * 12
+    found = text(f"<div><h1>{TITLE}</h1>{story}</div><div class=cookie-consent>{terms}</div>")
+    assert "渡轮公司" in found
+    assert "合作伙伴" not in found
 
 
 def test_a_box_named_for_cookies_that_holds_the_headline_is_the_recipe() -> None:
@@ -90,17 +100,9 @@ def test_what_stands_beside_a_short_story_may_be_longer_than_it(tag: str) -> Non
 
 def test_a_paragraph_with_a_bodys_name_is_not_all_of_the_body() -> None:
     found = text(
-        f"<div><p id=zoom>{'The little ferry will sail again on Monday, its owner said. ' * 9}</p>{PROSE}</div>"
+        f"<div><p id=zoom>{'The little ferry will sail again on Monday, its owner said. ' * 5}</p>{PROSE}</div>"
     )
     assert "carried commuters" in found
-
-
-def test_an_appeal_for_support_within_the_body_is_left_out() -> None:
-    appeal = "<p>Would you consider giving two coins a month, so that what we write stays free for everybody?</p>"
-    found = text(
-        f"<article class=entry-content><h1>{TITLE}</h1>{PROSE}<div class=support-quay>{appeal}</div></article>"
-    )
-    assert "two coins" not in found
 
 
 @pytest.mark.parametrize(
@@ -110,6 +112,58 @@ def test_when_an_entry_of_a_live_ticker_was_written_is_not_its_text(stamp: str) 
     found = text(f"<article><h1>{TITLE}</h1>{PROSE}<p>{stamp}</p>{PROSE}<p>12:30 the boat sails</p>{PROSE}</article>")
     assert "Ada Brook" not in found
     assert "12:30 the boat sails" in found
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "7:30pm, Town Hall. Tickets cost five pounds.",
+        "20:15Uhr: Die Fähre legt am Nordufer an.",
+        "19:30PM Doors open",
+        "5 hours ago the ship left the port, its captain says.",
+        "10 minutes agonising over the choice of a name",
+        "3:16Denn so hat der Fährmann gesprochen",
+        "14:30抵达香港，晚上入住酒店。",
+    ],
+)
+def test_a_line_that_begins_with_an_hour_is_text(line: str) -> None:
+    assert line in text(f"<article><h1>{TITLE}</h1>{PROSE}<p>{line}</p>{PROSE}</article>")
+
+
+def test_a_paragraph_with_a_bodys_name_that_is_most_of_the_page_is_the_body() -> None:
+    whole = "<br><br>".join(["The little ferry that carried commuters across the harbour will sail again."] * 9)
+    found = text(f"<div><h1>{TITLE}</h1><p class=article-body>{whole}</p></div><div>{OTHER * 5}</div>")
+    assert "lighthouse" not in found
+
+
+def test_an_hour_in_a_table_or_heading_is_no_stamp() -> None:
+    table = "<table><tr><td>19:30Opening</td><td>Town Hall, by the harbour</td></tr></table>"
+    found = text(f"<article><h1>{TITLE}</h1>{PROSE}<h2>19:30Doors</h2>{PROSE}{table}{PROSE}</article>")
+    assert "19:30Doors" in found
+    assert "19:30Opening" in found
+
+
+@pytest.mark.parametrize("heading", ["<span class=kicker>Transport</span> {}", "{} <small>4 March</small>"])
+def test_the_headline_is_known_in_the_page_with_what_stands_beside_it(heading: str) -> None:
+    first = f"<article><h1>{heading.format(TITLE)}</h1>{PROSE}</article>"
+    found = text(f"{first}<article><h2>The lighthouse is dark</h2>{OTHER * 8}</article>")
+    assert "little ferry" in found
+    assert "lighthouse" not in found
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<h1>{title}</h1><div class='post tag-gdpr'><div class=entry-content>{story}</div></div><div>{other}</div>",
+        "<h1>{title}</h1><aside><article>{story}</article></aside><div>{other}</div>",
+        "<h1>{title}</h1><form><div itemprop=articleBody>{story}</div></form><div>{other}</div>",
+        "<aside><h1>{title}</h1><div>{story}</div></aside><div>{other}</div>",
+        "<article><h1>{title}</h1><section id=what-cookies-do>{story}</section><section>{other}</section></article>",
+        "<div class=entry-content><h1>{title}</h1>{other}<form>{story}</form></div>",
+    ],
+)
+def test_a_box_that_holds_headline_or_body_does_not_stand_apart(page: str) -> None:
+    assert "little ferry" in text(page.format(title=TITLE, story=PROSE * 2, other=OTHER * 6))
 
 
 def test_a_post_of_one_line_is_told_by_its_boxs_name_from_the_pages_terms() -> None:

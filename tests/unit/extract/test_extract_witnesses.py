@@ -256,6 +256,11 @@ def test_what_stands_beside_the_headline_in_its_heading_is_not_part_of_it(headin
         ('<span class="topic">Harbour ferry returns</span>', None),
         ("-20 degrees: <em>cold wave</em> stops the ferry", None),
         ('Ferry <span class="section">to the islands and back in one day</span>', None),
+        (
+            '<span class="section-heading">Harbour ferry returns</span> <i>By Ada Brook, our harbour correspondent</i>',
+            None,
+        ),
+        ("".join(f"<i>{letter}</i>" for letter in "Harbour ferry returns after a year " * 3), None),
         ('<span class="label">快讯</span>：停航一年的港口渡轮恢复通航', "停航一年的港口渡轮恢复通航"),
         ('<span class="label">Live</span>«Harbour ferry returns after a year»', "«Harbour ferry returns after a year»"),
     ],
@@ -335,6 +340,12 @@ def test_a_heading_that_says_less_or_the_same_is_not_against_the_h1(shown: str, 
     assert article(head, f"<h1>{shown}</h1><h2>{told}</h2>").title == shown
 
 
+def test_the_headlines_own_second_line_is_not_another_heading() -> None:
+    head = '<meta property="og:title" content="Its owner is glad of the boat">'
+    top = "<h1>Harbour ferry returns on Monday <small>Its owner is glad of the boat</small></h1>"
+    assert article(head, top).title == "Harbour ferry returns on Monday"
+
+
 def test_a_short_chinese_headline_is_one() -> None:
     head = '<meta property="og:title" content="停航一年港口渡轮复航">'
     crumbs = "<nav><h1>渡轮最新时刻表票价查询攻略大全</h1></nav>"
@@ -360,8 +371,14 @@ def test_json_ld_and_opengraph_together_beat_the_heading_only_on_news(nodes: str
     assert article(head, f"<h1>{shown}</h1>").title == (told if news else shown)
 
 
-def test_parts_of_a_heading_do_not_run_into_each_other() -> None:
-    head = ld('{"@type":"NewsArticle","headline":"Harbour ferry: Back after a year"}')
+@pytest.mark.parametrize(
+    "head",
+    [
+        ld('{"@type":"NewsArticle","headline":"Harbour ferry: Back after a year"}'),
+        '<meta property="og:title" content="Harbour ferry: Back after a year">',
+    ],
+)
+def test_parts_of_a_heading_do_not_run_into_each_other(head: str) -> None:
     assert article(head, "<h1><span>Harbour ferry:</span><span>Back after a year</span></h1>").title == (
         "Harbour ferry: Back after a year"
     )

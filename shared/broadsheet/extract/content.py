@@ -3,6 +3,7 @@
 import re
 from bisect import bisect_left
 from collections import Counter
+from functools import cached_property
 from typing import NamedTuple
 
 from broadsheet.extract.lines import Box, Line, Page
@@ -40,7 +41,8 @@ _OWN_SHARE = 0.2
 # What a page may have more of than of the story; the least share of its prose that is the story then (.1 to .3 alike).
 _BESIDE_TAGS = frozenset(["aside", "footer", "nav"])
 _LEAST_BESIDE = 0.3
-# Of the prose around it; a body that is one paragraph has all of it.
+# A `p` named for the body is it only with this share of the prose around it: the parser, as HTML has it, ends a `p` at
+# the first block in it, and what follows stands after it.
 _MOST_OF_IT = 0.5
 # If dropping leaves less of the prose than this, the names on this page mean something else.
 _TOO_LITTLE_LEFT = 0.05
@@ -89,17 +91,25 @@ class Finder:
         self.dense = han_and_kana(sample) > 0.2 * len(sample)
         self.prose_length = 25 if self.dense else 60
         self.short_length = 12 if self.dense else 30
-        # Beside a notice on cookies; a brief has as much.
+        # What a story beside a longer notice on cookies has at least.
         self.short_story = 120 if self.dense else 300
         # Shares of the body, chosen among 0.02 to 0.5: Chinese templates keep all paragraphs in boxes of one name.
         self.longest_tail = 0.5 if self.dense else 0.1
         self._tell_captions()
         self.prose = [self._is_prose(line) for line in page.lines]
-        self.headlines = [i for i, line in enumerate(page.lines) if line.kind == "heading" and self._has_title(line)]
-        self.bodies = [box.first for box in page.boxes if box.tag == "article" or box.names & BODY_NAMES]
         # Boxes dropped by themselves, and those within them.
         self.dropped: set[Box] = set()
         self.hidden: set[Box] = set()
+
+    @cached_property
+    def _headlines(self) -> list[int]:
+        """The lines that are the article's headline."""
+        return [i for i, line in enumerate(self.page.lines) if line.kind == "heading" and self._has_title(line)]
+
+    @cached_property
+    def _bodies(self) -> list[int]:
+        """The first lines of boxes that are articles or named for the body."""
+        return [box.first for box in self.page.boxes if box.tag == "article" or box.names & BODY_NAMES]
 
     def _post(self) -> tuple[Box, str] | None:
         """The box named for the body, where that holds no prose and the page hardly any: a post of a line or two, which
@@ -262,7 +272,7 @@ class Finder:
             alone = whole - box.prose >= self.short_story and not _article(box)
         else:
             alone = box.tag in _BESIDE_TAGS and whole - box.prose >= _LEAST_BESIDE * whole
-        return alone and not _any_within(self.headlines, box) and not _any_within(self.bodies, box)
+        return alone and not _any_within(self._headlines, box) and not _any_within(self._bodies, box)
 
     def _is_dropped(self, box: Box | None, until: Box | None = None, spare: frozenset[str] = frozenset()) -> bool:
         """Whether a box or one around it, up to a chosen box, is dropped; `spare` are tags that don't count."""
@@ -279,7 +289,7 @@ class Finder:
         top = boxes[0]
         articles = [box for box in boxes if box.tag == "article" and box.prose >= _OWN_SHARE * top.prose]
         # Of several, the others are the next to read.
-        own = [box for box in articles if _any_within(self.headlines, box)] if len(articles) > 1 else []
+        own = [box for box in articles if _any_within(self._headlines, box)] if len(articles) > 1 else []
         scope = max(own, key=lambda box: (box.prose, -box.depth), default=top)
         least = 0.4 * scope.prose
         known = [
@@ -287,7 +297,6 @@ class Finder:
             for box in boxes
             if box.prose >= least
             and box.names & BODY_NAMES
-            # What follows the first block in a `p` stands after it: the parser, as HTML has it, ends the `p` there.
             and (box.tag != "p" or box.prose >= _MOST_OF_IT * scope.prose)
             and box not in self.hidden
             and self._is_within(box, scope)

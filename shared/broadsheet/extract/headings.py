@@ -10,9 +10,9 @@ from broadsheet.extract.lines import words_in
 from broadsheet.extract.signs import BESIDE_WORDS, HEADLINE_WORDS, LABEL_WORDS
 from broadsheet.extract.tree import Element
 
-# Of a page's headings, of the elements in one, of those whose names count, of its characters with and without the white
-# space between: 1,500 real pages have no h1 of more than twelve elements. Pages that are all headings, one in another
-# with a book in the innermost, would be read once for each.
+# How many of a page's headings are read; how many elements one may have, and with how many their names count; how many
+# characters, with the white space between and without. 1,500 real pages have no h1 of more than twelve elements; pages
+# that are all headings, one in another with a book in the innermost, would be read once for each.
 _MOST_READ = 60
 _MOST_ELEMENTS = 1_000
 _MOST_NAMED = 64
@@ -54,16 +54,15 @@ def _read(elements: Iterable[Element]) -> Iterator[Heading]:
         size = len(list(islice(element.iter(), _MOST_ELEMENTS + 1)))
         if size > _MOST_ELEMENTS:
             continue
-        # Letters that move have an element each, which says nothing of kickers.
-        parts = list(
-            _parts(element, beside=False) if size <= _MOST_NAMED else [(str(t), False) for t in element.itertext()]
-        )
-        if (
-            sum(len(text) for text, _ in parts) <= _LONGEST_SOURCE
-            and (text := _joined(parts))
-            and len(text) <= _LONGEST
-        ):
+        # Where each letter has an element, to be moved, names say nothing of kickers.
+        parts = list(_parts(element, beside=False)) if size <= _MOST_NAMED else [(t, False) for t in _texts(element)]
+        length = sum(len(text) for text, _ in parts)
+        if length <= _LONGEST_SOURCE and (text := _joined(parts)) and len(text) <= _LONGEST:
             yield Heading(element, text, _headline(parts))
+
+
+def _texts(element: Element) -> Iterator[str]:
+    return map(str, element.itertext())
 
 
 def _is_elsewhere(element: Element) -> bool:

@@ -122,10 +122,9 @@ def _unless_shown_earlier(verdict: Verdict, page: Page, habits: Habits) -> Verdi
             _hear(shown, [line.text], ("html", _place(line.box)), habits)
     for spoken, moment in shown[:1]:
         told = verdict.value.date()
-        # 11/01 is told as the first of November: what isn't sure to be earlier is not.
-        if (moment.at.day, moment.at.month) == (told.month, told.day):
-            break
-        if moment.at.date() < told and verdict.value - moment.at > timedelta(hours=12):
+        # 11/01 is not against the first of November.
+        swapped = (moment.at.day, moment.at.month) == (told.month, told.day)
+        if moment.at.date() < told and not swapped and verdict.value - moment.at > timedelta(hours=12):
             return Verdict((*verdict.claims, spoken), spoken, "the page shows an earlier day than it tells machines")
     return verdict
 

@@ -85,6 +85,9 @@ def test_a_name_is_found_beside_what_is_all_label(label: str) -> None:
     assert found.provenance["authors"].kind == "html"
 
 
+DATED = f"<p>04.03.2025 – The ferry sails again{', and so on' * 20}</p>"
+
+
 @pytest.mark.parametrize(
     ("head", "top", "body"),
     [
@@ -108,24 +111,11 @@ def test_a_name_is_found_beside_what_is_all_label(label: str) -> None:
             PROSE,
             id="day and month may be swapped",
         ),
+        pytest.param("", "<h1>Ferry returns</h1>", f"{DATED}{PROSE * 12}<p>Ferry since 02.05.2019</p>", id="dateline"),
         pytest.param(
             "",
             "<h1>Ferry returns</h1>",
-            "<p>04.03.2025 – The ferry sails again"
-            + ", and so on" * 20
-            + "</p>"
-            + PROSE * 12
-            + "<p>Ferry since 02.05.2019</p>",
-            id="dateline",
-        ),
-        pytest.param(
-            "",
-            "<h1>Ferry returns</h1>",
-            "<p>04.03.2025 – The ferry sails again"
-            + ", and so on" * 20
-            + "</p>"
-            + PROSE
-            + "<div id=comments><div><p>Ada, 02.05.2025</p></div></div>",
+            f"{DATED}{PROSE}<div id=comments><div><p>Ada, 02.05.2025</p></div></div>",
             id="a comment's date",
         ),
     ],

@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterator
 from datetime import tzinfo
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -19,11 +18,12 @@ from broadsheet.errors import BroadsheetError
 from broadsheet.extract.tree import Element
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bs4 import Tag
 
 # What a rule may say besides the body; each is named as in Article.
 FIELDS = ("title", "standfirst", "authors", "published_at", "modified_at", "section", "tags")
-_DIRECTORY = Path(__file__).parent.parent / "publishers"
 
 
 class RuleError(BroadsheetError):
@@ -89,11 +89,14 @@ def no_rule(_url: str) -> Rule | None:
 
 @cache
 def _stored(host: str) -> Rule | None:
-    path = _DIRECTORY / f"{host}.yaml"
+    # Imported here because feeds' fragments have no rules.
+    from pathlib import Path  # noqa: PLC0415
+
+    path = Path(__file__).parent.parent / "publishers" / f"{host}.yaml"
     return load(path) if path.is_file() else None
 
 
-def load(path: Path) -> Rule:
+def load(path: "Path") -> Rule:
     """A rule from its file; raises RuleError, naming line and field, if it isn't one."""
     # Imported here because most hosts have no rule.
     from broadsheet import yamlfile  # noqa: PLC0415

@@ -1,7 +1,6 @@
 """What a page says about itself to machines: JSON-LD in all its shapes, also broken, microdata, OpenGraph and meta."""
 
 import html
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -19,17 +18,6 @@ _NEWS_TYPE = re.compile(r"news|liveblog", re.IGNORECASE)
 # A page's own nodes lie a few levels down; deeper is a product catalogue or an attack.
 _MAX_DEPTH = 8
 _MAX_NODES = 2_000
-_JSON_NOISE = re.compile(r"^\s*(?:<!--|//\s*<!\[CDATA\[|<!\[CDATA\[)|(?:-->|//\s*\]\]>|\]\]>)\s*+;?\s*+$")
-_CONTROL = re.compile(r"[\x00-\x1f]+")
-_TRAILING_COMMA = re.compile(r",(\s*[}\]])")
-_SALVAGE = re.compile(
-    r'"(headline|datePublished|dateModified|dateCreated|articleSection|inLanguage|description)"\s*:\s*"((?:[^"\\]|\\.){0,2000})"'
-)
-_SALVAGE_TYPE = re.compile(r'"@type"\s*+:\s*+"(\w{0,40}(?:Article|Posting))"')
-_SALVAGE_AUTHOR = re.compile(
-    r'"author"\s*+:[\[{\s]*+(?:"@type"\s*:\s*"(\w+)"\s*,\s*)?"name"\s*:\s*"((?:[^"\\]|\\.){1,200})"'
-)
-
 Node = dict[str, Any]
 
 
@@ -98,33 +86,10 @@ def load_json(source: str) -> Any:
     try:
         return msgspec.json.decode(source)
     except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
-        pass
-    mended = _JSON_NOISE.sub("", source)
-    for attempt in (mended, _TRAILING_COMMA.sub(r"\1", _CONTROL.sub(" ", mended)), html.unescape(mended)):
-        try:
-            return json.loads(attempt, strict=False)
-        except (ValueError, RecursionError):
-            continue
-    return _salvage(mended)
+        # Imported here because few pages need it.
+        from broadsheet.extract import broken_json  # noqa: PLC0415
 
-
-def _salvage(source: str) -> Node | None:
-    found: Node = {}
-    for key, value in _SALVAGE.findall(source[:200_000]):
-        found.setdefault(key, _unescape(value))
-    if author := _SALVAGE_AUTHOR.search(source[:200_000]):
-        found["author"] = {"@type": author[1] or "Person", "name": _unescape(author[2])}
-    if not found:
-        return None
-    kind = _SALVAGE_TYPE.search(source[:200_000])
-    return {"@type": kind[1] if kind else "Article", **found}
-
-
-def _unescape(value: str) -> str:
-    try:
-        return str(json.loads(f'"{value}"', strict=False))
-    except ValueError:
-        return value
+        return broken_json.load(source)
 
 
 def _flatten(data: Any, depth: int = 0) -> Iterator[Node]:

@@ -22,6 +22,7 @@ from broadsheet.extract.signs import (
     LEAD_WORDS,
     PICTURE_WORDS,
     STAMP,
+    TEXT_NAMES,
 )
 from broadsheet.extract.titles import folded
 from broadsheet.extract.tree import LARGE_PART
@@ -46,6 +47,7 @@ _LEAST_BESIDE = 0.3
 _MOST_OF_IT = 0.5
 # If dropping leaves less of the prose than this, the names on this page mean something else.
 _TOO_LITTLE_LEFT = 0.05
+_OWN_NAMES = BODY_NAMES - TEXT_NAMES
 _DISCARDED = DISCARD_NAMES | DISCARD_ROLES
 _PICTURE_BOXES = frozenset(["figure", "noscript", "video"])
 _SENTENCE_ENDS = frozenset(".!?…。！？؟।»”\"'」』)）:;：；")
@@ -107,9 +109,16 @@ class Finder:
         return [i for i, line in enumerate(self.page.lines) if line.kind == "heading" and self._has_title(line)]
 
     @cached_property
-    def _bodies(self) -> list[int]:
-        """The first lines of boxes that are articles or named for the body."""
-        return [box.first for box in self.page.boxes if box.tag == "article" or box.names & BODY_NAMES]
+    def _bodies(self) -> set[Box]:
+        """Articles and boxes named for the body, and those around them that hold little else."""
+        found: set[Box] = set()
+        for body in self.page.boxes:
+            if body.tag == "article" or body.names & _OWN_NAMES:
+                box: Box | None = body
+                while box is not None and box not in found and 2 * body.prose > box.prose:
+                    found.add(box)
+                    box = box.parent
+        return found
 
     def _post(self) -> tuple[Box, str] | None:
         """The box named for the body, where that holds no prose and the page hardly any: a post of a line or two, which
@@ -272,7 +281,7 @@ class Finder:
             alone = whole - box.prose >= self.short_story and not _article(box)
         else:
             alone = box.tag in _BESIDE_TAGS and whole - box.prose >= _LEAST_BESIDE * whole
-        return alone and not _any_within(self._headlines, box) and not _any_within(self._bodies, box)
+        return alone and not _any_within(self._headlines, box) and box not in self._bodies
 
     def _is_dropped(self, box: Box | None, until: Box | None = None, spare: frozenset[str] = frozenset()) -> bool:
         """Whether a box or one around it, up to a chosen box, is dropped; `spare` are tags that don't count."""
@@ -503,5 +512,5 @@ def is_furniture(line: Line) -> bool:
 def _begins_as_furniture(text: str) -> bool:
     if not text.startswith(FURNITURE_STARTS):
         return False
-    rest = max((text[len(start) :] for start in FURNITURE_STARTS if text.startswith(start)), key=len)
+    rest = next(text[len(start) :] for start in FURNITURE_STARTS if text.startswith(start))
     return len(rest) <= _LONGEST_TEASER and not (rest and (rest[0].isalnum() or rest[0] == "_"))

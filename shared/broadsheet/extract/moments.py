@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -50,6 +50,8 @@ _LONGEST_SENTENCE = 140
 _MOST_MARKED = 20
 _YEAR = re.compile(r"20\d\d|\d\d?[./]\d\d?[./]\d\d")
 _FIRST_LINE = re.compile(r"(?:originally|first) (?:published|posted|appeared)", re.IGNORECASE)
+# Elements of these kinds between a headline and the date beside it, at most.
+_NEAR = 40
 _COMMENTS = frozenset(["comment", "comments"])
 _DATELINE = re.compile(r"\d{1,2}\.\d{1,2}\.20\d\d\b")
 _LABEL = re.compile(
@@ -71,11 +73,12 @@ def published(data: Structured, page: Page, text: str, url: str, habits: Habits)
             _hear(heard, strings(node.get(key))[:1], ("json-ld", key), habits)
     for name in _PUBLISHED_META:
         _hear(heard, data.meta.get(name, [])[:1], ("meta", name), habits)
-    for node in nodes:
-        _hear(heard, strings(node.get("uploadDate"))[:1], ("json-ld", "uploadDate"), habits)
     _hear(heard, data.itemprops.get("datepublished", [])[:1], ("microdata", "datePublished"), habits)
     if not heard:
         _marked(heard, page.boxes[0].element, habits)
+    for node in nodes:
+        # Of a video, which may be older than what it stands in.
+        _hear(heard, strings(node.get("uploadDate"))[:1], ("json-ld", "uploadDate"), habits)
     if heard:
         return _unless_shown_earlier(_judge(heard), page, habits)
     _visible(heard, page, habits)
@@ -83,6 +86,8 @@ def published(data: Structured, page: Page, text: str, url: str, habits: Habits)
         _hear(heard, ["-".join(match.groups())], ("url", "path"), habits)
     if not heard and (match := _DATE_IN_SCRIPT.search(text)):
         _hear(heard, [match[2]], ("heuristic", f"script {match[1]}"), habits)
+    if not heard:
+        _dateline(heard, page, habits)
     return _judge(heard)
 
 
@@ -123,7 +128,7 @@ def _unless_shown_earlier(verdict: Verdict, page: Page, habits: Habits) -> Verdi
     for spoken, moment in shown[:1]:
         told = verdict.value.date()
         # 11/01 is not against the first of November.
-        swapped = (moment.at.day, moment.at.month) == (told.month, told.day)
+        swapped = (moment.at.year, moment.at.day, moment.at.month) == (told.year, told.month, told.day)
         if moment.at.date() < told and not swapped and verdict.value - moment.at > timedelta(hours=12):
             return Verdict((*verdict.claims, spoken), spoken, "the page shows an earlier day than it tells machines")
     return verdict
@@ -135,49 +140,54 @@ def _is_same_with_zone(moment: Moment, other: Moment) -> bool:
 
 
 def _marked(heard: Heard, root: Element, habits: Habits) -> None:
-    """Dates in `time` elements and in what microdata marks; the nearest to the headline is the article's."""
+    """Dates in `time` elements, in what microdata marks, and beside the headline in hAtom's class; the nearest to the
+    headline is the article's."""
     found: list[tuple[int, Heard]] = []
-    headline = 0
-    for place, element in enumerate(root.iter("h1", "time", "span", "div", "p", "li", "a")):
+    headline: int | None = None
+    for place, element in enumerate(root.iter("h1", "time", "span", "div", "p", "li", "a", "abbr")):
         tag, mark = element.tag, element.get("itemprop")
         if tag == "h1":
-            headline = headline or place
-        elif (tag == "time" or mark == "datePublished" or _is_hatom(element)) and len(found) < _MOST_MARKED:
-            if _MODIFIED_WORDS.search(f"{element.get('class') or ''} {mark or ''}"):
+            headline = place if headline is None else headline
+            continue
+        if len(found) == _MOST_MARKED:
+            break
+        hatom = not _HATOM.isdisjoint((element.get("class") or "").split())
+        said: Heard = []
+        if tag == "time" or mark == "datePublished":
+            if not hatom and _MODIFIED_WORDS.search(f"{element.get('class') or ''} {mark or ''}"):
                 continue
-            said: Heard = []
             stamp = element.get("datetime") or element.get("content") or ""
             witness = ("microdata", mark) if mark == "datePublished" else ("html", str(tag))
             _hear(said, [stamp, text_of(element)], witness, habits)
+        elif hatom and headline is not None and place - headline <= _NEAR:
+            # Its own text: a class of a whole page may say that the page is published.
+            _hear(said, [element.get("title") or "", element.text or ""], ("html", f"{tag}.published"), habits)
+        if said:
             found.append((place, said))
-    found.sort(key=lambda one: abs(one[0] - headline))
+    found.sort(key=lambda one: abs(one[0] - (headline or 0)))
     for _, said in found:
         heard += said
 
 
-def _is_hatom(element: Element) -> bool:
-    return not _HATOM.isdisjoint((element.get("class") or "").split())
-
-
 def _visible(heard: Heard, page: Page, habits: Habits) -> None:
     """A date readers see in a short line: one whose class speaks of dates, one beside the headline, one with a label,
-    one that a paragraph begins with, then any."""
+    then any."""
     headline = _headline(page) or 0
-    comments = _in_comments(page)
+    comments = _in_comments(page, headline)
     around = [line for line in page.lines[max(0, headline - 8) : headline + 40] if line.box not in comments]
     near = [line for line in around if _is_date_line(line, _LONGEST_SENTENCE)]
     near.sort(key=lambda line: not _FIRST_LINE.search(line.text))
     first_days = [line for line in near if not _MODIFIED_LINE.match(line.text)]
     short = [line for line in page.lines if _is_date_line(line, _LONGEST_LINE) and line.box not in comments]
     candidates = chain(
-        ((line, line.text) for line in first_days if any(_DATE_CLASS.search(name) for name in line.box.names)),
-        ((line, line.text) for line in first_days if len(line.text) <= _LONGEST_LINE),
-        ((line, line.text) for line in short if _LABEL.match(line.text)),
-        ((line, dateline[0]) for line in around if (dateline := _DATELINE.match(line.text))),
-        ((line, line.text) for line in chain(near, short)),
+        (line for line in first_days if any(_DATE_CLASS.search(name) for name in line.box.names)),
+        (line for line in first_days if len(line.text) <= _LONGEST_LINE),
+        (line for line in short if _LABEL.match(line.text)),
+        near,
+        short,
     )
-    for line, said in candidates:
-        _hear(heard, [said], ("html", _place(line.box)), habits)
+    for line in candidates:
+        _hear(heard, [line.text], ("html", _place(line.box)), habits)
         if heard:
             return
 
@@ -190,10 +200,20 @@ def _is_date_line(line: Line, longest: int) -> bool:
     return 6 <= len(line.text) <= longest and "©" not in line.text and bool(_YEAR.search(line.text))
 
 
-def _in_comments(page: Page) -> set[Box]:
+def _dateline(heard: Heard, page: Page, habits: Habits) -> None:
+    """The date that the first paragraph after the headline begins with, or the one after a standfirst or two."""
+    lines = page.lines[_headline(page) or 0 :]
+    paragraphs = (line for line in lines if line.kind == "paragraph" and len(line.text) > _LONGEST_LINE)
+    for line in islice(paragraphs, 3):
+        if not heard and _DATELINE.match(line.text):
+            _hear(heard, [line.text[:_LONGEST_DATE]], ("html", _place(line.box)), habits)
+
+
+def _in_comments(page: Page, headline: int) -> set[Box]:
+    """The boxes of comments; what is named so and begins before the headline only says that it has some."""
     found: set[Box] = set()
     for box in page.boxes:
-        if box.parent in found or not box.words.isdisjoint(_COMMENTS):
+        if box.parent in found or (box.first > headline and not box.words.isdisjoint(_COMMENTS)):
             found.add(box)
     return found
 

@@ -15,6 +15,8 @@ artikeltext paragraph-list arti_content artical-content artibody art_content art
 detail-content main_content post_body_content endtext zwcontent rich_media_content js_content newsdetail tex_content
 article_txt txt_con p_content textbody zoom articlecontentbody detailcontent content-article newstext text_con
 """
+# Those of them that other texts are kept in too.
+_TEXT_NAMES = "richtext rich-text rte wysiwyg content-body text-content body-content body-copy bodycopy"
 # Words in class, id or role that mark what surrounds an article; single words, as split at -, _ and capitals.
 _DISCARD_WORDS = """
 related share sharing social socials comment comments disqus sidebar newsletter subscribe subscription signup promo
@@ -45,6 +47,7 @@ _HEADLINE_WORDS = "headline heading title"
 _PICTURE_WORDS = "image images photo photos picture bild foto media img"
 
 BODY_NAMES = frozenset(_BODY_NAMES.split())
+TEXT_NAMES = frozenset(_TEXT_NAMES.split())
 CONSENT_WORDS = frozenset(_CONSENT_WORDS.split())
 DISCARD_WORDS = CONSENT_WORDS | frozenset(_DISCARD_WORDS.split())
 LEAD_WORDS = frozenset(_LEAD_WORDS.split())
@@ -128,10 +131,10 @@ FURNITURE = re.compile(
     r"(?:image|photo(?:graph)?|picture|foto|bild|bildrechte)s?(?: by| credit|quelle)?\s*:.{2,60}$",
     re.IGNORECASE,
 )
-# When and by whom an entry of a live ticker was written, each in an element of its own and no space between: names, and
-# no sentence, nor an hour with its "PM".
+# When and by whom an entry of a live ticker was written, each in an element of its own and no space between: two names
+# and more, and no sentence, nor an hour with its "PM".
 STAMP = re.compile(
-    r"(?:[01]?\d|2[0-3]):\d{2}(?!(?:[AP]M|Uhr)\b)(?:[A-ZÀ-Þ][\w'’-]*\s?){1,4}$|"
+    r"(?:[01]?\d|2[0-3]):\d{2}(?!(?:[AP]M|Uhr)\b)(?:[A-ZÀ-Þ][\w'’-]*+\s?+){2,4}$|"
     r"\d{1,2} (?:min(?:ute)?s?|hours?) ago(?:\d{1,2}:\d{2}.{0,50})?$"
 )
 # How a caption that stands in the text ends: with the picture's credit.

@@ -166,6 +166,23 @@ def test_a_box_that_holds_headline_or_body_does_not_stand_apart(page: str) -> No
     assert "little ferry" in text(page.format(title=TITLE, story=PROSE * 2, other=OTHER * 6))
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<article><aside>{other}</aside><h1>{title}</h1>{story}</article>",
+        "<h1>{title}</h1><div class=entry-content><nav>{other}</nav>{story}</div>",
+        "<div><h1>{title}</h1>{story}</div><aside>{teasers}</aside>",
+        "<div><h1>{title}</h1>{story}</div><footer>{teasers}</footer>",
+        "<div><h1>{title}</h1>{story}</div><div class=cookie-notice><div class=rich-text>{other}</div></div>",
+    ],
+)
+def test_what_lies_in_an_articles_box_or_holds_other_articles_stands_apart_all_the_same(page: str) -> None:
+    teasers = "".join(f"<article><h3>Lighthouse {n}</h3>{OTHER}</article>" for n in range(9))
+    found = text(page.format(title=TITLE, story=PROSE * 2, other=OTHER * 9, teasers=teasers))
+    assert "little ferry" in found
+    assert "lighthouse" not in found
+
+
 def test_a_post_of_one_line_is_told_by_its_boxs_name_from_the_pages_terms() -> None:
     menu = "".join(f"<li><a href=/{n}>Ferries and boats, part {n}</a></li>" for n in range(60))
     terms = "<div><p>Whoever books a passage may return the ticket within a day of having bought it.</p></div>"

@@ -90,6 +90,11 @@ def test_headings_that_lie_in_each_other_are_not_read_once_for_each(page: str) -
     ends_in_time_and_memory(f"({title!r} + {page}).encode()", seconds=2)
 
 
+def test_a_line_of_capitals_is_no_stamp_and_told_so_at_once() -> None:
+    # By 2 * 10^10 ways to part them.
+    ends_in_time_and_memory("('<article>' + ('<p>12:30' + 'A' * 390 + '!</p>') * 500).encode()", seconds=2)
+
+
 def test_a_heading_with_a_book_in_it_is_not_compared_with_the_title() -> None:
     # Each of these letters is eighteen, as far as case and width don't count.
     ends_in_time_and_memory("(('<h2>' + chr(0xFDFA) * 5_000 + '</h2>') * 500).encode()", seconds=2)

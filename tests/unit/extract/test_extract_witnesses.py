@@ -85,45 +85,68 @@ def test_a_name_is_found_beside_what_is_all_label(label: str) -> None:
     assert found.provenance["authors"].kind == "html"
 
 
-DATED = f"<p>04.03.2025 – The ferry sails again{', and so on' * 20}</p>"
+DATED = f"<p>{{}} – The ferry sails again{', and so on' * 20}</p>"
+ISSUED = "<h1>Ferry returns</h1><p class=meta>4 March 2025</p>"
+VIDEO = ld('{"@type":"VideoObject","uploadDate":"2019-05-02"}')
 
 
 @pytest.mark.parametrize(
     ("head", "top", "body"),
     [
-        pytest.param(
-            ld('{"@type":"WebPage","video":1}')
-            + ld('[{"@type":"VideoPosting","uploadDate":"2019-01-02"}]')
-            + '<meta property="article:published_time" content="2025-03-04">',
+        (VIDEO + '<meta property="article:published_time" content="2025-03-04">', "", PROSE),
+        (VIDEO, "<h1>Ferry returns</h1><time datetime=2025-03-04>4 March</time>", PROSE),
+        # hAtom
+        (
             "",
-            PROSE,
-            id="a video is older",
+            "<h1>Ferry returns</h1><p>By Ada <i>·</i> <span class=published>4 March 2025</span></p>",
+            PROSE + "<p>2 May 2019</p>",
         ),
-        pytest.param(
+        ("", "<h1>Ferry returns</h1><abbr class=published title=2025-03-04>Tuesday</abbr>", PROSE),
+        (
             "",
-            "<h1>Ferry returns</h1><p>By Ada Brook <span class='published'>4 March 2025</span></p>",
-            PROSE + "<p class=post-date>2 May 2019</p>",
-            id="hAtom",
+            "<h1>Ferry returns</h1><time class='published updated' datetime=2025-03-04>4 March</time>",
+            PROSE + "<time>2 May 2019</time>",
         ),
-        pytest.param(
-            ld('{"@type":"NewsArticle","datePublished":"2025-03-04T09:00:00Z"}'),
-            "<p>04/03/2025</p><h1>Ferry</h1>",
-            PROSE,
-            id="day and month may be swapped",
-        ),
-        pytest.param("", "<h1>Ferry returns</h1>", f"{DATED}{PROSE * 12}<p>Ferry since 02.05.2019</p>", id="dateline"),
-        pytest.param(
+        ("", ISSUED, PROSE * 12 + "<aside><a>Old ferry</a> <span class=published>2 May 2019</span></aside>"),
+        (
             "",
             "<h1>Ferry returns</h1>",
-            f"{DATED}{PROSE}<div id=comments><div><p>Ada, 02.05.2025</p></div></div>",
-            id="a comment's date",
+            "<div class='node published'><p>On 2 May 2019 it stopped.</p><p class=date>4 March 2025</p></div>" + PROSE,
         ),
+        # Told and shown.
+        (ld('{"@type":"NewsArticle","datePublished":"2025-05-05T09:00:00Z"}'), ISSUED, PROSE),
+        (ld('{"@type":"NewsArticle","datePublished":"2026-04-03T09:00:00Z"}'), ISSUED, PROSE),
+        # Datelines
+        ("", "<h1>Ferry returns</h1>", DATED.format("04.03.2025") + PROSE),
+        (
+            "",
+            "<h1>Ferry returns</h1>",
+            f"<p>{'What the owner says of her boat. ' * 4}</p>" + DATED.format("04.03.2025, 14:30 Uhr"),
+        ),
+        (
+            "<script>var page = {'datePublished': '2025-03-04'}</script>",
+            "<h1>Ferry returns</h1>",
+            DATED.format("12.05.2024") + PROSE,
+        ),
+        # Comments
+        (
+            "",
+            "<h1>Ferry returns</h1>",
+            DATED.format("04.03.2025") + PROSE + "<div id=comments><div><p>Ada, 02.05.2025</p></div></div>",
+        ),
+        ("", f"<div class='post has-comments comments-open'>{ISSUED}</div>", PROSE),
     ],
 )
 def test_the_day_is_the_articles(head: str, top: str, body: str) -> None:
     found = article(head, top, body).published_at
     assert found is not None
     assert found.date().isoformat() == "2025-03-04"
+
+
+def test_a_shown_day_may_have_day_and_month_swapped() -> None:
+    head = ld('{"@type":"NewsArticle","datePublished":"2025-11-01T09:00:00Z"}')
+    found = article(head, "<h1>Ferry returns</h1><p>01/11/2025</p>").published_at
+    assert found == datetime(2025, 11, 1, 9, tzinfo=UTC)
 
 
 def test_the_address_gives_the_day_if_nothing_else_does() -> None:

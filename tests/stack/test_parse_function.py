@@ -35,7 +35,7 @@ def invoked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Invoked]:
         for name in ("story", "redesigned", "later")
     }
     with pytest.MonkeyPatch.context() as patched, serving(script(pages)) as server:
-        patched.setattr(rules, "_DIRECTORY", folder)
+        patched.setattr(rules, "_directory", lambda: folder)
         patched.setattr(Apart, "start", lambda _: None)
         patched.setattr(Apart, "read", lambda _, task, __: read(task))
         rules._stored.cache_clear()

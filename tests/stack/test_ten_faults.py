@@ -198,7 +198,7 @@ def test_a_moved_site(stand: Stand) -> None:
 @pytest.mark.usefixtures("read_here")
 def test_a_broken_rule(stand: Stand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "0.1.yaml").write_text("name: Herald\nshape: paragraphs in div.story\nbody: div.story\n")
-    monkeypatch.setattr(rules, "_DIRECTORY", tmp_path)
+    monkeypatch.setattr(rules, "_directory", lambda: tmp_path)
     monkeypatch.setattr(rules, "_stored", cache(rules._stored.__wrapped__))
     stand.publish("/2026/a", "/2026/b")
     stand.poll()

@@ -87,12 +87,16 @@ def no_rule(_url: str) -> Rule | None:
     return None
 
 
-@cache
-def _stored(host: str) -> Rule | None:
+def _directory() -> "Path":
     # Imported here because feeds' fragments have no rules.
     from pathlib import Path  # noqa: PLC0415
 
-    path = Path(__file__).parent.parent / "publishers" / f"{host}.yaml"
+    return Path(__file__).parent.parent / "publishers"
+
+
+@cache
+def _stored(host: str) -> Rule | None:
+    path = _directory() / f"{host}.yaml"
     return load(path) if path.is_file() else None
 
 

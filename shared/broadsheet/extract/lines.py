@@ -33,6 +33,8 @@ _MARKS: dict[str, Literal["break", "image", "embed", "silent"]] = {
     **dict.fromkeys(["iframe", "embed", "amp-youtube", "amp-iframe", "amp-twitter"], "embed"),
     **dict.fromkeys(["script", "style", "textarea", "input", "track", "source"], "silent"),
 }
+# Their ids are their texts, made anchors.
+_HEADINGS = frozenset(["h1", "h2", "h3", "h4", "h5", "h6"])
 # Boxes of single lines: only their class and id are worth asking for.
 _PLAIN = frozenset(["p", "li", "td", "th", "tr", "ul", "ol", "h2", "h3", "h4", "h5", "h6", "dt", "dd"])
 _WORD = re.compile(r"[^\W_]+")
@@ -78,7 +80,7 @@ class Box:
         self.depth: int = parent.depth + 1 if parent else 0
         get = element.get
         marks = get("class") or ""
-        if name := get("id"):
+        if tag not in _HEADINGS and (name := get("id")):
             marks += " " + name
         if tag not in _PLAIN:
             for attribute in ("role", "itemprop", "data-testid"):

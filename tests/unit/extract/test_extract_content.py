@@ -183,6 +183,12 @@ def test_what_lies_in_an_articles_box_or_holds_other_articles_stands_apart_all_t
     assert "lighthouse" not in found
 
 
+@pytest.mark.parametrize(("mark", "kept"), [("id", True), ("class", False)])
+def test_a_subheads_id_is_its_text_and_no_name(mark: str, kept: bool) -> None:
+    found = text(f"<article><h1>{TITLE}</h1>{PROSE}<h2 {mark}=share-the-news>Share the news</h2>{PROSE}</article>")
+    assert ("Share the news" in found) is kept
+
+
 def test_a_post_of_one_line_is_told_by_its_boxs_name_from_the_pages_terms() -> None:
     menu = "".join(f"<li><a href=/{n}>Ferries and boats, part {n}</a></li>" for n in range(60))
     terms = "<div><p>Whoever books a passage may return the ticket within a day of having bought it.</p></div>"

@@ -157,8 +157,9 @@ class Finder:
     def find(self) -> Finding:
         self._sum_prose()
         drops = self._drops()
-        self._drop({box for box in drops if box.words & CONSENT_WORDS})
-        self._sum_prose()
+        if notices := {box for box in drops if box.words & CONSENT_WORDS}:
+            self._drop(notices)
+            self._sum_prose()
         everything = self.page.boxes[0].prose
         self._drop(drops)
         self._sum_prose()
@@ -232,11 +233,7 @@ class Finder:
         return len(line.text)
 
     def _drop(self, dropped: set[Box]) -> None:
-        self.dropped, self.hidden = dropped, set(dropped)
-        if dropped:
-            for box in self.page.boxes:
-                if box.parent in self.hidden:
-                    self.hidden.add(box)
+        self.dropped, self.hidden = dropped, self.page.all_within(dropped)
 
     def _sum_prose(self) -> None:
         for box in self.page.boxes:

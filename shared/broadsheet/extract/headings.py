@@ -58,7 +58,7 @@ def _read(elements: Iterable[Element]) -> Iterator[Heading]:
         parts = list(_parts(element, beside=False)) if size <= _MOST_NAMED else [(t, False) for t in _texts(element)]
         length = sum(len(text) for text, _ in parts)
         if length <= _LONGEST_SOURCE and (text := _joined(parts)) and len(text) <= _LONGEST:
-            yield Heading(element, text, _headline(parts))
+            yield Heading(element, text, _headline(parts, text))
 
 
 def _texts(element: Element) -> Iterator[str]:
@@ -91,7 +91,7 @@ def _is_beside(element: Element) -> bool:
     )
 
 
-def _headline(parts: list[tuple[str, bool]]) -> str:
+def _headline(parts: list[tuple[str, bool]], whole: str) -> str:
     """A heading's text from the first to the last piece that is the headline's own. What is cut off may not be more
     than what stays, unless that is a headline by its length: names are no proof."""
     own = [i for i, (text, beside) in enumerate(parts) if not beside and text.strip(_JOINTS + "\n\t\r\xa0")]
@@ -101,7 +101,6 @@ def _headline(parts: list[tuple[str, bool]]) -> str:
         kept = kept.lstrip(_JOINTS)
     if any(beside for _, beside in after):
         kept = kept.rstrip(_JOINTS)
-    whole = _joined(parts)
     return kept if titles.is_long(kept) or titles.weight(kept) > titles.weight(whole) / 2 else whole
 
 

@@ -79,18 +79,17 @@ def _printed(root: Element, told: list[str]) -> Iterator[tuple[Heading, str]]:
     begins so and goes on with what may be the site's name."""
     said = [_plain(text) for text in told]
     for heading in islice(headings.main(root), _MOST):
-        whole = any(text.startswith(_plain(heading.text)) for text in said)
-        yield heading, heading.text if whole else heading.headline
+        whole = _plain(heading.text)
+        yield heading, heading.text if any(text.startswith(whole) for text in said) else heading.headline
 
 
 def _repeated(root: Element, best: Heading | None, others: list[Claim]) -> Claim | None:
     """The first of some titles that a minor heading says, perhaps after a kicker."""
-    if others:
-        for heading in headings.minor(root, best.element if best else None):
-            for text in (titles.folded(heading.text), titles.folded(heading.headline)):
-                for other in others:
-                    if text.endswith(titles.folded(other.value)):
-                        return other
+    endings = [(titles.folded(c.value), c) for c in others]
+    for heading in headings.minor(root, best.element if best else None) if endings else ():
+        for text in (titles.folded(heading.text), titles.folded(heading.headline)):
+            if said := next((c for ending, c in endings if text.endswith(ending)), None):
+                return said
     return None
 
 

@@ -33,8 +33,6 @@ _MARKS: dict[str, Literal["break", "image", "embed", "silent"]] = {
     **dict.fromkeys(["iframe", "embed", "amp-youtube", "amp-iframe", "amp-twitter"], "embed"),
     **dict.fromkeys(["script", "style", "textarea", "input", "track", "source"], "silent"),
 }
-# Their ids are their texts, made anchors.
-_HEADINGS = frozenset(["h1", "h2", "h3", "h4", "h5", "h6"])
 # Boxes of single lines: only their class and id are worth asking for.
 _PLAIN = frozenset(["p", "li", "td", "th", "tr", "ul", "ol", "h2", "h3", "h4", "h5", "h6", "dt", "dd"])
 _WORD = re.compile(r"[^\W_]+")
@@ -80,7 +78,8 @@ class Box:
         self.depth: int = parent.depth + 1 if parent else 0
         get = element.get
         marks = get("class") or ""
-        if tag not in _HEADINGS and (name := get("id")):
+        # A heading's id is its text, made an anchor.
+        if _BOXES.get(tag) != "heading" and (name := get("id")):
             marks += " " + name
         if tag not in _PLAIN:
             for attribute in ("role", "itemprop", "data-testid"):
@@ -136,6 +135,15 @@ class Page:
         for box in reversed(self.boxes):
             if box.parent is not None:
                 box.parent.text += box.text
+
+    def all_within(self, boxes: set[Box]) -> set[Box]:
+        """Some boxes and all that lie in them."""
+        found = set(boxes)
+        if boxes:
+            for box in self.boxes:
+                if box.parent in found:
+                    found.add(box)
+        return found
 
     def within(self, box: Box) -> list[Line]:
         return self.lines[box.first : box.last]

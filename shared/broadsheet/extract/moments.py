@@ -211,11 +211,8 @@ def _dateline(heard: Heard, page: Page, habits: Habits) -> None:
 
 def _in_comments(page: Page, headline: int) -> set[Box]:
     """The boxes of comments; what is named so and begins before the headline only says that it has some."""
-    found: set[Box] = set()
-    for box in page.boxes:
-        if box.parent in found or (box.first > headline and not box.words.isdisjoint(_COMMENTS)):
-            found.add(box)
-    return found
+    named = {box for box in page.boxes if box.first > headline and not box.words.isdisjoint(_COMMENTS)}
+    return page.all_within(named)
 
 
 def _place(box: Box) -> str:

@@ -18,6 +18,7 @@ _NEWS_TYPE = re.compile(r"news|liveblog", re.IGNORECASE)
 # A page's own nodes lie a few levels down; deeper is a product catalogue or an attack.
 _MAX_DEPTH = 8
 _MAX_NODES = 2_000
+
 Node = dict[str, Any]
 
 

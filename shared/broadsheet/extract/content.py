@@ -497,12 +497,13 @@ def is_furniture(line: Line) -> bool:
     text = line.text
     if len(text) > _LONGEST_FURNITURE:
         return False
+    lower = text.casefold()
     return (
-        _begins_as_furniture(text.casefold())
+        _begins_as_furniture(lower)
         or bool(FURNITURE.match(text))
         or (line.kind in ("paragraph", "list") and bool(STAMP.match(text)))
         or (text.endswith(")") and bool(CREDITED.search(text)))
-        or (not text.isascii() and any(phrase in text for phrase in DISCLAIMERS))
+        or (not text.isascii() and any(phrase in lower for phrase in DISCLAIMERS))
     )
 
 

@@ -145,10 +145,10 @@ FACTS = re.compile(
     r"über den autor|über die autorin)\b.{0,60}",
     re.IGNORECASE,
 )
-# What Chinese pages say of rights and liability, anywhere in a line.
+# What Chinese pages say of rights and liability, anywhere in a line; lower-case.
 _DISCLAIMERS = """
 免责声明 免責聲明 特别声明 特別聲明 腾讯声明 版权声明 版權聲明 未经授权 未经书面 违者必究 转载请注明 本网注明
-凡本網注明 凡注明 版权均属 版權均 ICP备 网声明: 网声明： 網声明: 網声明： 投资建议 仅代表作者 不代表本网
+凡本網注明 凡注明 版权均属 版權均 icp备 网声明: 网声明： 網声明: 網声明： 投资建议 仅代表作者 不代表本网
 不代表本站 以上内容与 如有侵权 如发现错误 点击进入专题 扫描二维码 关注微信
 """
 DISCLAIMERS = tuple(_DISCLAIMERS.split())

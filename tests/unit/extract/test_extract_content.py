@@ -189,6 +189,12 @@ def test_a_subheads_id_is_its_text_and_no_name(mark: str, kept: bool) -> None:
     assert ("Share the news" in found) is kept
 
 
+@pytest.mark.parametrize("registered", ["ICP备", "icp备"])
+def test_a_disclaimer_is_told_in_either_case(registered: str) -> None:
+    line = f"沪{registered}10012345号，渡轮公司保留在本页面上发表的全部内容的权利，谢谢您的理解和支持。"
+    assert "10012345" not in text(f"<article><h1>{TITLE}</h1>{PROSE}<p>{line}</p>{PROSE}</article>")
+
+
 def test_a_post_of_one_line_is_told_by_its_boxs_name_from_the_pages_terms() -> None:
     menu = "".join(f"<li><a href=/{n}>Ferries and boats, part {n}</a></li>" for n in range(60))
     terms = "<div><p>Whoever books a passage may return the ticket within a day of having bought it.</p></div>"
